@@ -1,0 +1,1 @@
+//! AWS on the wire, for tests, demos and people.

@@ -1,0 +1,3 @@
+//! The simulator alone.
+
+fn main() {}

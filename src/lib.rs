@@ -1,0 +1,1 @@
+//! Evenkeel keeps AWS stacks able to lose an Availability Zone.
