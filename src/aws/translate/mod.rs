@@ -1,0 +1,1 @@
+//! From the SDK's shapes to [`super::types`].

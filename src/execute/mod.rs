@@ -1,0 +1,1 @@
+//! One step at a time: tickets, the fresh look before the call, settling.

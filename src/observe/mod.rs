@@ -1,0 +1,1 @@
+//! What is seen: pollers, the store, evidence and roles.

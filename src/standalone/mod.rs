@@ -1,0 +1,1 @@
+//! The loop over a directory of manifests, without Kubernetes.
