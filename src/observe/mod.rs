@@ -1,1 +1,5 @@
 //! What is seen: pollers, the store, evidence and roles.
+
+pub mod view;
+
+pub use view::RegionView;

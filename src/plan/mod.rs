@@ -3,6 +3,7 @@
 //! Same input, same bytes: no clock, no client, ordered maps only.
 
 pub mod action;
+pub mod copies;
 pub mod finding;
 pub mod guardrails;
 pub mod history;
