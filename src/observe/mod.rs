@@ -5,6 +5,7 @@ pub mod events;
 pub mod failovers;
 pub mod health;
 pub mod interest;
+pub mod memory;
 pub mod roles;
 pub mod view;
 pub mod zones;
