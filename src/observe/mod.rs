@@ -13,3 +13,6 @@ pub mod zones;
 pub use assemble::{Look, topology};
 pub use view::RegionView;
 pub use zones::ZoneWatch;
+
+#[cfg(test)]
+mod tests;

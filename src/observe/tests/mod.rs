@@ -1,0 +1,6 @@
+//! What evidence proves and what it doesn't.
+
+mod health;
+mod interest;
+mod support;
+mod zones;
