@@ -15,7 +15,7 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
         &["intake", "api", "topology", "plan"],
         &["serde_saphyr"],
     ),
-    ("clock", &["clock"], &["tokio"]),
+    ("clock", &["clock"], &["tokio", "tracing"]),
     (
         "aws",
         &["aws", "topology", "clock"],
