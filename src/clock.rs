@@ -44,7 +44,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Real time elapsed since some moment, for things that no rehearsal may stretch: latencies and heartbeats.
+/// Measures how long something took, in real time (monotonic; for metrics, heartbeats and the rehearsal's clock, never
+/// for decisions).
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 

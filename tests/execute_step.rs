@@ -102,13 +102,14 @@ impl Store for World {
 }
 
 impl Write for World {
-    async fn send(&self, change: &Change) -> Result<(), AwsError> {
+    async fn send(&self, group: &str, change: Change) -> Result<(), AwsError> {
+        assert_eq!(group, "cache");
         assert_eq!(
             self.stored().phase,
             Phase::MaybeCalled,
             "MaybeCalled is stored before sending"
         );
-        let Change::TestFailover { shard, .. } = change else {
+        let Change::TestFailover(shard) = change else {
             panic!("{change:?}")
         };
         self.diary.note(format!("send {shard}"));

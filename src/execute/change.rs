@@ -1,42 +1,20 @@
 //! What one step asks of AWS: one call, as a value. Pure.
 
+use crate::aws::ShardIncrease;
 use crate::plan::{Action, ActionKind};
 use crate::topology::{Component, NodeId, ShardId, ZoneName};
 use std::collections::BTreeMap;
 
-/// One mutating call.
+/// One mutating call on one replication group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// IncreaseReplicaCount, several shards in one call.
-    Increase {
-        identifier: String,
-        shards: BTreeMap<ShardId, Increase>,
-    },
-    /// DecreaseReplicaCount(ReplicasToRemove). AWS wants to know the count that remains, per shard.
-    Decrease {
-        identifier: String,
-        shard: ShardId,
-        node: NodeId,
-    },
-    TestFailover {
-        identifier: String,
-        shard: ShardId,
-    },
-    EnableAutomaticFailover {
-        identifier: String,
-    },
-    EnableMultiAz {
-        identifier: String,
-    },
-}
-
-/// ConfigureShard of one shard. ElastiCache wants a zone for the primary and for each replica, old and new: the
-/// primary's first, then those of the replicas that stand, then the new ones (shape `ConfigureShard`,
-/// `PreferredAvailabilityZones`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Increase {
-    pub new_replica_count: usize,
-    pub zones: Vec<ZoneName>,
+    /// IncreaseReplicaCount, one or more shards in one call.
+    Increase(Vec<ShardIncrease>),
+    /// DecreaseReplicaCount(ReplicasToRemove).
+    Decrease(NodeId),
+    TestFailover(ShardId),
+    EnableAutomaticFailover,
+    EnableMultiAz,
 }
 
 /// A step that no single call can make.
@@ -46,7 +24,6 @@ pub struct NoSuchCall(pub String);
 
 /// The one call that makes this step on the component as freshly read.
 pub fn change(step: &[Action], component: &Component) -> Result<Change, NoSuchCall> {
-    let identifier = component.resource.identifier.clone();
     let refuse = || {
         let ids: Vec<&str> = step.iter().map(|a| a.id.0.as_str()).collect();
         NoSuchCall(ids.join(", "))
@@ -57,45 +34,29 @@ pub fn change(step: &[Action], component: &Component) -> Result<Change, NoSuchCa
         _ => return Err(refuse()),
     };
     Ok(match one {
-        ActionKind::AddReplica { .. } => Change::Increase {
-            identifier,
-            shards: increases(step, component).ok_or_else(refuse)?,
-        },
-        ActionKind::RemoveReplica { shard, node } => Change::Decrease {
-            identifier,
-            shard: shard.clone(),
-            node: node.clone(),
-        },
-        ActionKind::MovePrimary { shard } => Change::TestFailover {
-            identifier,
-            shard: shard.clone(),
-        },
-        ActionKind::EnableAutomaticFailover { .. } => Change::EnableAutomaticFailover { identifier },
-        ActionKind::EnableMultiAz { .. } => Change::EnableMultiAz { identifier },
+        ActionKind::AddReplica { .. } => Change::Increase(increases(step, component).ok_or_else(refuse)?),
+        ActionKind::RemoveReplica { node, .. } => Change::Decrease(node.clone()),
+        ActionKind::MovePrimary { shard } => Change::TestFailover(shard.clone()),
+        ActionKind::EnableAutomaticFailover { .. } => Change::EnableAutomaticFailover,
+        ActionKind::EnableMultiAz { .. } => Change::EnableMultiAz,
     })
 }
 
-fn increases(step: &[Action], component: &Component) -> Option<BTreeMap<ShardId, Increase>> {
-    let mut shards: BTreeMap<ShardId, Increase> = BTreeMap::new();
+fn increases(step: &[Action], component: &Component) -> Option<Vec<ShardIncrease>> {
+    let mut added: BTreeMap<&ShardId, Vec<ZoneName>> = BTreeMap::new();
     for action in step {
-        let ActionKind::AddReplica { shard: id, zone, .. } = &action.kind else {
+        let ActionKind::AddReplica { shard, zone, .. } = &action.kind else {
             return None;
         };
-        let shard = component.shards.get(id)?;
-        let increase = shards.entry(id.clone()).or_insert_with(|| {
-            let primary = shard.primary().map(|(id, _)| id);
-            let mut standing: Vec<_> = shard.nodes.iter().collect();
-            // Roles unknown: any order does, since all members' zones come before the new ones.
-            standing.sort_by_key(|(id, _)| (Some(*id) != primary, *id));
-            Increase {
-                new_replica_count: shard.nodes.len().saturating_sub(1),
-                zones: standing.into_iter().map(|(_, n)| n.zone.clone()).collect(),
-            }
-        });
-        increase.new_replica_count += 1;
-        increase.zones.push(zone.clone());
+        added.entry(shard).or_default().push(zone.clone());
     }
-    Some(shards)
+    added
+        .into_iter()
+        .map(|(id, zones)| {
+            let shard = component.shards.get(id)?;
+            Some(ShardIncrease::new(id.clone(), shard, &zones))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -113,31 +74,23 @@ mod tests {
     }
 
     #[test]
-    fn an_increase_names_the_primary_s_zone_first_then_all_replicas_then_the_new_ones() {
+    fn adjacent_additions_share_one_call_with_one_entry_per_shard() {
         let component = cache("a b c", &["a:r c:P", "c:r a:P"]);
-        let change = change(&[add("0001", "b"), add("0002", "b")], &component).unwrap();
-        let Change::Increase { identifier, shards } = change else {
-            panic!("{change:?}")
-        };
-        assert_eq!(identifier, "cache");
-        let zones = |id: &str| {
-            let increase = &shards[&id.into()];
-            let names: Vec<_> = increase.zones.iter().map(ZoneName::as_str).collect();
-            (increase.new_replica_count, names.join(" "))
-        };
-        assert_eq!(zones("0001"), (2, "c a b".to_owned()));
-        assert_eq!(zones("0002"), (2, "a c b".to_owned()));
+        let step = [add("0001", "b"), add("0002", "b")];
+        let shards = ["0001", "0002"].map(|id| {
+            let id: ShardId = id.into();
+            ShardIncrease::new(id.clone(), &component.shards[&id], &["b".into()])
+        });
+        assert_eq!(
+            change(&step, &component).unwrap(),
+            Change::Increase(shards.to_vec())
+        );
     }
 
     #[test]
-    fn with_unknown_roles_every_standing_member_still_comes_before_the_new_one() {
-        let component = cache("a b c", &["a:? c:?"]);
-        let Change::Increase { shards, .. } = change(&[add("0001", "b")], &component).unwrap() else {
-            panic!()
-        };
-        let increase = &shards[&"0001".into()];
-        assert_eq!(increase.zones, ["a".into(), "c".into(), "b".into()]);
-        assert_eq!(increase.new_replica_count, 2);
+    fn a_shard_that_is_gone_gets_no_call() {
+        let component = cache("a b c", &["a:r c:P"]);
+        assert!(change(&[add("0002", "b")], &component).is_err());
     }
 
     #[test]
@@ -160,37 +113,26 @@ mod tests {
         let identifier = || "cache".to_owned();
         assert_eq!(
             call(ActionKind::MovePrimary { shard: "0001".into() }),
-            Change::TestFailover {
-                identifier: identifier(),
-                shard: "0001".into()
-            }
+            Change::TestFailover("0001".into())
         );
         assert_eq!(
             call(ActionKind::RemoveReplica {
                 shard: "0001".into(),
                 node: "cache-0001-002".into()
             }),
-            Change::Decrease {
-                identifier: identifier(),
-                shard: "0001".into(),
-                node: "cache-0001-002".into()
-            }
+            Change::Decrease("cache-0001-002".into())
         );
         assert_eq!(
             call(ActionKind::EnableMultiAz {
                 identifier: identifier()
             }),
-            Change::EnableMultiAz {
-                identifier: identifier()
-            }
+            Change::EnableMultiAz
         );
         assert_eq!(
             call(ActionKind::EnableAutomaticFailover {
                 identifier: identifier()
             }),
-            Change::EnableAutomaticFailover {
-                identifier: identifier()
-            }
+            Change::EnableAutomaticFailover
         );
     }
 }

@@ -11,6 +11,7 @@ use super::change::{Change, change};
 use super::progress::{note_capacity, with_ticket};
 use super::store::{Store, StoreError, Version};
 use super::ticket;
+use crate::aws::WriteAws;
 use crate::aws::types::AwsError;
 use crate::clock::Clock;
 use crate::plan::history::{History, Ticket};
@@ -29,7 +30,7 @@ pub struct Again {
     pub step: Vec<Action>,
     /// What holds the step's actions now.
     pub holds: Vec<Hold>,
-    /// When the read began.
+    /// When the component's description was read.
     pub read_at: Timestamp,
 }
 
@@ -44,7 +45,7 @@ pub trait Replan {
 
 /// Sends one change, once: never a retry.
 pub trait Write {
-    fn send(&self, change: &Change) -> impl Future<Output = Result<(), AwsError>> + Send;
+    fn send(&self, group: &str, change: Change) -> impl Future<Output = Result<(), AwsError>> + Send;
 }
 
 /// Says why nothing may be sent now: the stop switch, a lost lease.
@@ -138,9 +139,9 @@ impl<C: Clock, S: Store, R: Replan, W: Write, G: Gate> Ports<'_, C, S, R, W, G> 
         let ready = component.and_then(|component| {
             let change = change(&prepared.actions, component).ok()?;
             let called = ticket::call(prepared, component, self.clock.now()).ok()?;
-            Some((change, called))
+            Some((component.resource.identifier.clone(), change, called))
         });
-        let Some((change, called)) = ready else {
+        let Some((group, change, called)) = ready else {
             return self
                 .withdraw(record, prepared, Outcome::Overtaken { again })
                 .await;
@@ -159,7 +160,7 @@ impl<C: Clock, S: Store, R: Replan, W: Write, G: Gate> Ports<'_, C, S, R, W, G> 
         if self.clock.now().duration_since(again.read_at) > FRESH_FOR {
             return self.withdraw(record, &called, Outcome::Overtaken { again }).await;
         }
-        let answer = self.write.send(&change).await;
+        let answer = self.write.send(&group, change).await;
         self.note_answer(record, &called, answer).await
     }
 
@@ -203,4 +204,16 @@ fn same(step: &[Action], again: &[Action]) -> bool {
             .iter()
             .zip(again)
             .all(|(a, b)| a.id == b.id && a.component == b.component && a.kind == b.kind)
+}
+
+impl Write for WriteAws {
+    async fn send(&self, group: &str, change: Change) -> Result<(), AwsError> {
+        match change {
+            Change::Increase(shards) => self.increase_replica_count(group, shards).await,
+            Change::Decrease(node) => self.decrease_replica_count(group, &[node]).await,
+            Change::TestFailover(shard) => self.test_failover(group, &shard).await,
+            Change::EnableAutomaticFailover => self.enable_automatic_failover(group).await,
+            Change::EnableMultiAz => self.enable_multi_az(group).await,
+        }
+    }
 }
