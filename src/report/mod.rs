@@ -1,1 +1,3 @@
 //! Decisions as people and programs read them. Pure values.
+
+pub mod metrics;
