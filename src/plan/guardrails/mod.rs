@@ -43,4 +43,6 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
+    /// The last tries of this kind of step came to nothing; the next one waits.
+    BackOff,
 }
