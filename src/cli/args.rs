@@ -28,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Keep the stacks of a folder of manifests balanced: the loop, without Kubernetes.
     Run(run::Args),
+    /// Print the CustomResourceDefinitions.
+    Crds,
 }
 
 /// How to reach AWS. What is not given here is the SDK's own business (profiles, `AWS_REGION`,

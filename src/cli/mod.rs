@@ -4,6 +4,7 @@
 //! one file per subcommand. Nothing here decides anything about a stack: that is [`crate::plan`].
 
 pub mod args;
+pub mod crds;
 pub mod exit;
 pub mod run;
 pub mod settings;
@@ -43,7 +44,17 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
     match command {
+        Command::Crds => print(&crds::yaml()?),
         Command::Run(args) => block_on(run::run(args, settings)),
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is no error.
+fn print(text: &str) -> anyhow::Result<Exit> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Exit::Ok),
     }
 }
 
