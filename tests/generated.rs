@@ -1,5 +1,6 @@
 //! Generated files are what the code says. `make gen` rewrites them (`UPDATE_GENERATED=1`).
 
+#![allow(clippy::unwrap_used)]
 use std::fs;
 use std::path::Path;
 

@@ -76,21 +76,44 @@ enum Pulse {
     },
 }
 
-/// The health of all nodes of the wanted groups.
+/// The health of all nodes of the wanted groups: all groups of the account and region that stacks name, since only
+/// all of them together show whether CloudWatch is blind.
 pub fn survey(view: &RegionView, wanted: &BTreeSet<String>, now: Timestamp) -> Survey {
     let events = EventsByGroup::new(view, wanted);
-    let mut beats = Vec::new();
-    for id in wanted {
-        if let Some(group) = view.groups.get(id) {
-            beats.push((id, Beats::of(view, &group.value, events.of(id))));
-        }
-    }
+    let beats = beats(view, wanted, &events);
     let blind = unanswered(view, now).or_else(|| silent_zones(&beats, now));
+    judge(&beats, blind, now)
+}
+
+/// The health of the nodes of some groups, when it is known whether CloudWatch is blind.
+pub fn survey_of(
+    view: &RegionView,
+    groups: &BTreeSet<String>,
+    events: &EventsByGroup<'_>,
+    blind: Option<&str>,
+    now: Timestamp,
+) -> Survey {
+    judge(&beats(view, groups, events), blind.map(str::to_owned), now)
+}
+
+fn beats<'a>(
+    view: &'a RegionView,
+    groups: &'a BTreeSet<String>,
+    events: &EventsByGroup<'a>,
+) -> Vec<(&'a String, Beats<'a>)> {
+    let of = |id: &'a String| {
+        let seen = view.groups.get(id)?;
+        Some((id, Beats::of(view, &seen.value, events.of(id))))
+    };
+    groups.iter().filter_map(of).collect()
+}
+
+fn judge(beats: &[(&String, Beats<'_>)], blind: Option<String>, now: Timestamp) -> Survey {
     let mut survey = Survey {
         blind,
         ..Survey::default()
     };
-    for (id, group) in &beats {
+    for (id, group) in beats {
         group.judge(survey.blind.is_some(), now, &mut survey.nodes);
         if let Some(why) = group.blind_shard() {
             survey.blind_groups.insert((*id).clone(), why);

@@ -23,58 +23,15 @@ use serde::{Deserialize, Serialize};
     status = "HAStackStatus",
     derive = "PartialEq",
     doc = "A stack of AWS resources that must be able to lose an Availability Zone. Evenkeel watches where its nodes stand, judges for every zone whether the stack would survive its loss, and moves what must move, inside guardrails.",
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Accepted, observed and judged"
-    ),
-    printcolumn(
-        name = "Redundant",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"ZoneRedundant\")].status",
-        description = "Survives the loss of any one zone"
-    ),
-    printcolumn(
-        name = "Balanced",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Balanced\")].status",
-        description = "Nodes and primaries are spread within maxSkew"
-    ),
-    printcolumn(
-        name = "Zones",
-        type_ = "string",
-        json_path = ".status.zoneSummary",
-        description = "Zones whose loss the stack survives, of all its zones"
-    ),
-    printcolumn(
-        name = "Mode",
-        type_ = "string",
-        json_path = ".spec.mode",
-        description = "What Evenkeel may do on its own"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Skew",
-        type_ = "string",
-        json_path = ".status.skew",
-        description = "Most minus fewest nodes and primaries over the zones",
-        priority = "1"
-    ),
-    printcolumn(
-        name = "LastFailover",
-        type_ = "date",
-        json_path = ".status.lastFailover",
-        description = "When a primary last moved",
-        priority = "1"
-    ),
-    printcolumn(
-        name = "Plan",
-        type_ = "string",
-        json_path = ".status.plan.id",
-        description = "Id of the current plan, for the approve annotation",
-        priority = "1"
-    )
+    printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Ready\")].status", "description": "Accepted, observed and judged"}"#,
+    printcolumn = r#"{"name": "Redundant", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"ZoneRedundant\")].status", "description": "Survives the loss of any one zone"}"#,
+    printcolumn = r#"{"name": "Balanced", "type": "string", "jsonPath": ".status.conditions[?(@.type==\"Balanced\")].status", "description": "Nodes and primaries are spread within maxSkew"}"#,
+    printcolumn = r#"{"name": "Zones", "type": "string", "jsonPath": ".status.zoneSummary", "description": "Zones whose loss the stack survives, of all its zones"}"#,
+    printcolumn = r#"{"name": "Mode", "type": "string", "jsonPath": ".spec.mode", "description": "What Evenkeel may do on its own"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Skew", "type": "string", "jsonPath": ".status.skew", "description": "Most minus fewest nodes and primaries over the zones", "priority": 1}"#,
+    printcolumn = r#"{"name": "LastFailover", "type": "date", "jsonPath": ".status.lastFailover", "description": "When a primary last moved", "priority": 1}"#,
+    printcolumn = r#"{"name": "Plan", "type": "string", "jsonPath": ".status.plan.id", "description": "Id of the current plan, for the approve annotation", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("has(self.caches) && size(self.caches) > 0")
