@@ -109,21 +109,21 @@ pub fn misses(input: &Input<'_>, verdict: &Verdict) -> Vec<Miss> {
     let missed = |wanted: Option<SignedDuration>, expected: Option<SignedDuration>| {
         wanted.filter(|wanted| lost || expected.is_some_and(|e| e > *wanted))
     };
-    let mut misses = Vec::new();
+    let mut found = Vec::new();
     if let Some(wanted) = missed(objectives.recovery_time, verdict.expected_recovery) {
         let expected = verdict.expected_recovery;
-        misses.push(Miss::RecoveryTime { wanted, expected });
+        found.push(Miss::RecoveryTime { wanted, expected });
     }
     if let Some(wanted) = missed(objectives.recovery_point, verdict.expected_loss) {
         let expected = verdict.expected_loss;
-        misses.push(Miss::RecoveryPoint { wanted, expected });
+        found.push(Miss::RecoveryPoint { wanted, expected });
     } else if objectives.recovery_point.is_some_and(|wanted| wanted.is_zero())
         && verdict.expected_recovery.is_some_and(|r| r.is_positive())
         && durability(input, &verdict.component) == Some(Durability::Disabled)
     {
-        misses.push(Miss::Asynchronous);
+        found.push(Miss::Asynchronous);
     }
-    misses
+    found
 }
 
 fn durability(input: &Input<'_>, name: &ComponentName) -> Option<Durability> {
@@ -199,7 +199,7 @@ fn judge(input: &Input<'_>, zone: &ZoneName, name: &ComponentName, component: &C
         .map(|(id, shard)| (id, shard, fate(shard, zone, failover)))
         .collect();
     let worst = fates.iter().map(|f| f.2).max().unwrap_or(Fate::Empty);
-    let of = |fate: Fate| fates.iter().filter(move |f| f.2 == fate).map(|f| f.0);
+    let of = |fate: Fate| -> Vec<&ShardId> { fates.iter().filter(|f| f.2 == fate).map(|f| f.0).collect() };
     let survival = fates
         .iter()
         .map(|f| f.2.survival())
@@ -210,9 +210,9 @@ fn judge(input: &Input<'_>, zone: &ZoneName, name: &ComponentName, component: &C
         component: name.clone(),
         verdict: survival,
         reason: match survival {
-            Survival::Lost => lost(zone, of(Fate::NoCopy).collect(), of(Fate::FailoverOff).collect()),
+            Survival::Lost => lost(zone, &of(Fate::NoCopy), &of(Fate::FailoverOff)),
             Survival::Unknown => unknown(zone, worst_unknown(&fates), &fates),
-            Survival::Survives | Survival::Degraded => survives(zone, of(Fate::Promotes).collect()),
+            Survival::Survives | Survival::Degraded => survives(zone, &of(Fate::Promotes)),
         },
         expected_recovery: None,
         expected_loss: None,
@@ -240,34 +240,34 @@ fn qualify(input: &Input<'_>, component: &Component, promotes: bool, verdict: &m
     }
     if !missed.is_empty() {
         verdict.verdict = Survival::Degraded;
-        verdict.reason += &format!(" A promise is missed: {}.", missed.join("; "));
+        verdict.reason = format!("{} A promise is missed: {}.", verdict.reason, missed.join("; "));
     }
 }
 
-fn survives(zone: &ZoneName, promoted: Vec<&ShardId>) -> String {
+fn survives(zone: &ZoneName, promoted: &[&ShardId]) -> String {
     if promoted.is_empty() {
         return format!("No primary stands in {zone}: every shard keeps its primary.");
     }
     format!(
         "{} {} over to a healthy copy outside {zone}.",
-        listed("Shard", &promoted),
+        listed("Shard", promoted),
         plural(promoted.len(), "fails", "fail")
     )
 }
 
-fn lost(zone: &ZoneName, no_copy: Vec<&ShardId>, failover_off: Vec<&ShardId>) -> String {
+fn lost(zone: &ZoneName, no_copy: &[&ShardId], failover_off: &[&ShardId]) -> String {
     let mut sentences = Vec::new();
     if !no_copy.is_empty() {
         sentences.push(format!(
             "{} {} no healthy copy outside {zone}.",
-            listed("Shard", &no_copy),
+            listed("Shard", no_copy),
             plural(no_copy.len(), "has", "have")
         ));
     }
     if !failover_off.is_empty() {
         sentences.push(format!(
             "Automatic failover is off: nothing would promote the healthy copy of {} outside {zone}.",
-            listed("shard", &failover_off)
+            listed("shard", failover_off)
         ));
     }
     sentences.join(" ")
