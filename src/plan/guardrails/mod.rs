@@ -76,6 +76,8 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
+    /// The last tries of this kind of step came to nothing; the next one waits.
+    BackOff,
 }
 
 impl Guardrail {
