@@ -13,6 +13,7 @@ pub mod interest;
 mod listing;
 mod pollers;
 mod purchases;
+pub mod memory;
 pub mod roles;
 mod schedule;
 mod store;
