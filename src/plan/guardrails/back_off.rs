@@ -1,9 +1,10 @@
-//! How long a kind of step waits after it was refused or came to nothing. Pure: it reads the finished tickets.
+//! `back_off`: how long a kind of step waits after it was refused or came to nothing, by the finished tickets.
 //!
 //! Worked example: a TestFailover that AWS throttles at 12:00:00 is tried again at 12:00:30, then 12:01:30, 12:03:30,
 //! … until 30 min lie between two tries. A success begins anew. AWS's own daily quotas are asked again each hour.
 //! A zone without capacity needs no wait of its own: the `capacity` guardrail remembers it.
 
+use super::context::{Context, Refusal};
 use crate::plan::history::{Ticket, TicketOutcome};
 use crate::plan::{Action, ActionType};
 use crate::topology::ComponentName;
@@ -13,15 +14,22 @@ const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 const QUOTA: SignedDuration = SignedDuration::from_hours(1);
 
-/// Wait until then, because of this.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    pub until: Timestamp,
-    pub reason: String,
+#[derive(Debug, PartialEq, Eq)]
+struct Wait {
+    until: Timestamp,
+    reason: String,
+}
+
+pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
+    let Wait { until, reason } = wait(&ctx.input.history.tickets, action, ctx.input.now)?;
+    Some(Refusal {
+        reason,
+        retry_at: Some(until),
+    })
 }
 
 /// Whether this action must wait after the last tries of its type on its component.
-pub fn wait(tickets: &[Ticket], action: &Action, now: Timestamp) -> Option<Wait> {
+fn wait(tickets: &[Ticket], action: &Action, now: Timestamp) -> Option<Wait> {
     let action_type = action.kind.action_type();
     let mut tries: Vec<&Ticket> = tickets
         .iter()
