@@ -328,7 +328,7 @@ status: {anything: [goes]}
     let zones: Vec<_> = intent
         .zones
         .iter()
-        .map(|(n, id)| (n.as_str(), id.as_ref().map(|i| i.as_str())))
+        .map(|(n, id)| (n.as_str(), id.as_ref().map(evenkeel::topology::ZoneId::as_str)))
         .collect();
     assert_eq!(
         zones,

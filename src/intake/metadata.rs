@@ -1,10 +1,10 @@
 //! The envelope of a manifest: apiVersion, kind, metadata with name, namespace, labels and annotations.
 
-use super::problem::{Problems, did_you_mean};
 use super::rules::{is_label, is_subdomain};
-use super::shape::{field, repeated_keys, unknown_field};
-use super::yaml::{Node, Value};
 use crate::api;
+use crate::document::problem::{Problems, did_you_mean};
+use crate::document::shape::{field, repeated_keys, unknown_field};
+use crate::document::{Node, Value};
 
 const TOP: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
 /// Fields of Kubernetes' ObjectMeta.
@@ -123,34 +123,33 @@ fn names(metadata: &Node, problems: &mut Problems) {
         "use lower case letters, digits, '-' and '.', starting and ending with a letter or digit";
     const NAMESPACE: &str =
         "use up to 63 lower case letters, digits and '-', or leave it out (then it is \"default\")";
-    let checks: [(&str, fn(&str) -> bool, &str); 2] =
-        [("name", is_subdomain, NAME), ("namespace", is_label, NAMESPACE)];
-    for (name, passes, remedy) in checks {
-        let path = format!("metadata.{name}");
-        match metadata.get(name) {
-            None if name == "name" => {
-                problems.add(metadata.line, &path, None, "is missing", "give the stack a name");
-            }
-            None => {}
-            Some(node) => match node.text() {
-                Some(text) if passes(text) => {}
-                Some(_) => problems.add(
-                    node.line,
-                    &path,
-                    Some(node.shown()),
-                    format!("{} is no {name}", node.shown()),
-                    remedy,
-                ),
-                None => problems.add(
-                    node.line,
-                    &path,
-                    Some(node.shown()),
-                    format!("{} is not a text", node.shown()),
-                    remedy,
-                ),
-            },
-        }
+    if metadata.get("name").is_none() {
+        problems.add(
+            metadata.line,
+            "metadata.name",
+            None,
+            "is missing",
+            "give the stack a name",
+        );
     }
+    name(metadata, "name", is_subdomain, NAME, problems);
+    name(metadata, "namespace", is_label, NAMESPACE, problems);
+}
+
+fn name(metadata: &Node, name: &str, passes: fn(&str) -> bool, remedy: &str, problems: &mut Problems) {
+    let Some(node) = metadata.get(name) else { return };
+    let message = match node.text() {
+        Some(text) if passes(text) => return,
+        Some(_) => format!("{} is no {name}", node.shown()),
+        None => format!("{} is not a text", node.shown()),
+    };
+    problems.add(
+        node.line,
+        &format!("metadata.{name}"),
+        Some(node.shown()),
+        message,
+        remedy,
+    );
 }
 
 /// Values of annotations and labels are texts; keys under our own prefix must exist.

@@ -1,29 +1,25 @@
 //! From a manifest to an [`Intent`], or to all of its problems at once. Pure.
 //!
-//! Text becomes a tree that remembers lines ([`yaml`]); the tree is checked against the custom resource's own schema
-//! ([`shape`]), its envelope ([`metadata`]) and the rules between fields ([`rules`]); only what has no problem is
+//! Text becomes a tree that remembers lines ([`yaml`](crate::document::yaml)); the tree is checked against the custom resource's own schema
+//! ([`shape`](crate::document::shape)), its envelope ([`metadata`]) and the rules between fields ([`rules`]); only what has no problem is
 //! filled in to an [`Intent`] ([`fill`]). Nobody reads the custom resource afterwards.
 //! A file is accepted whole or not at all.
 
 mod duration;
 mod fill;
 mod metadata;
-pub mod problem;
 mod rules;
-mod shape;
-mod yaml;
 
-pub use problem::Problem;
+pub use crate::document::Problem;
 
 use crate::api;
+use crate::document::{Node, Problems, shape, yaml};
 use crate::plan::Intent;
 use crate::topology::StackName;
 use jiff::Timestamp;
-use problem::Problems;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
-use yaml::Node;
 
 /// One file, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]

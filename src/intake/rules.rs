@@ -5,8 +5,8 @@
 //! everything.
 
 use super::duration;
-use super::problem::Problems;
-use super::yaml::{Node, Value};
+use crate::document::Problems;
+use crate::document::{Node, Value};
 use jiff::tz::TimeZoneDatabase;
 use std::collections::BTreeMap;
 

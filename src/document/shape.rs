@@ -6,16 +6,24 @@ use super::yaml::{Node, Value};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
+/// The one pattern that is understood.
+pub const NOT_EMPTY: &str = "\\S";
+
 /// Checks a value and everything below it.
-pub(super) fn check(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
-    let wanted = schema["type"].as_str().unwrap_or("object");
-    let fits = matches!(
-        (wanted, &node.value),
-        ("object", Value::Map(_))
-            | ("array", Value::List(_))
-            | ("string", Value::Text(_))
-            | ("boolean", Value::Bool(_))
-    ) || (wanted == "integer" && whole(node).is_some());
+pub fn check(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
+    let wanted = types(schema);
+    let fits = wanted.iter().any(|wanted| {
+        matches!(
+            (*wanted, &node.value),
+            ("object", Value::Map(_))
+                | ("array", Value::List(_))
+                | ("string", Value::Text(_))
+                | ("boolean", Value::Bool(_))
+                | ("number", Value::Number(_))
+                | ("null", Value::Null)
+        ) || (*wanted == "integer" && whole(node).is_some())
+    });
+    let wanted = wanted.first().copied().unwrap_or("object");
     if !fits {
         return wrong_type(node, wanted, schema, path, problems);
     }
@@ -23,13 +31,21 @@ pub(super) fn check(node: &Node, schema: &Json, path: &str, problems: &mut Probl
         Value::Map(_) => object(node, schema, path, problems),
         Value::List(items) => list(node, items, schema, path, problems),
         Value::Text(text) => string(node, text, schema, path, problems),
-        Value::Number(_) => integer(node, schema, path, problems),
+        Value::Number(_) => number(node, schema, path, problems),
         Value::Bool(_) | Value::Null => {}
     }
 }
 
+/// The first is the one that remedies ask for.
+fn types(schema: &Json) -> Vec<&str> {
+    match &schema["type"] {
+        Json::Array(types) => types.iter().filter_map(Json::as_str).collect(),
+        one => vec![one.as_str().unwrap_or("object")],
+    }
+}
+
 /// The path of a field of the value at `path`.
-pub(super) fn field(path: &str, name: &str) -> String {
+pub fn field(path: &str, name: &str) -> String {
     let plain = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -58,6 +74,7 @@ fn wrong_type(node: &Node, wanted: &str, schema: &Json, path: &str, problems: &m
             "object" => "a mapping",
             "array" => "a list",
             "integer" => "a whole number",
+            "number" => "a number",
             "boolean" => "true or false",
             _ => "a text",
         };
@@ -74,8 +91,9 @@ fn type_remedy(node: &Node, wanted: &str, schema: &Json) -> String {
     match (wanted, &node.value) {
         ("string", _) if rule.is_some() => rule.unwrap_or_default().to_owned(),
         ("string", _) if schema["enum"].is_array() => one_of(schema),
-        ("string", Value::Number(_) | Value::Bool(_)) => format!("put it in quotes: \"{}\"", node.shown()),
+        ("string", Value::Number(_) | Value::Bool(_)) => "put it in quotes".to_owned(),
         ("integer", Value::Text(text)) if text.parse::<i64>().is_ok() => "write it without quotes".to_owned(),
+        ("number", _) => format!("write a number{}", bounds(schema)),
         ("integer", _) => format!("write a whole number{}", bounds(schema)),
         ("array", _) => "write a list: one line per item, each beginning with \"- \"".to_owned(),
         ("object", _) => format!("write a mapping with the fields {}", names(schema).join(", ")),
@@ -144,7 +162,7 @@ fn object(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
 }
 
 /// Reports a field that doesn't exist, with the nearest one that does.
-pub(super) fn unknown_field(line: u64, name: &str, path: &str, known: &[&str], problems: &mut Problems) {
+pub fn unknown_field(line: u64, name: &str, path: &str, known: &[&str], problems: &mut Problems) {
     let remedy = match did_you_mean(name, known.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("remove it; the fields here are {}", known.join(", ")),
@@ -159,7 +177,7 @@ pub(super) fn unknown_field(line: u64, name: &str, path: &str, known: &[&str], p
 }
 
 /// YAML forbids repeated keys; which of the values would win differs from tool to tool.
-pub(super) fn repeated_keys(node: &Node, path: &str, problems: &mut Problems) {
+pub fn repeated_keys(node: &Node, path: &str, problems: &mut Problems) {
     let mut seen = BTreeSet::new();
     for (key, value) in node.entries() {
         if !seen.insert(&key.name) {
@@ -229,6 +247,24 @@ fn string(node: &Node, text: &str, schema: &Json, path: &str, problems: &mut Pro
             );
         }
     }
+    if schema["format"].as_str() == Some("date-time") && text.parse::<jiff::Timestamp>().is_err() {
+        problems.add(
+            node.line,
+            path,
+            Some(node.shown()),
+            format!("{} is no moment", node.shown()),
+            "write a moment such as 2026-03-01T10:00:00Z",
+        );
+    }
+    if schema["pattern"].as_str() == Some(NOT_EMPTY) && text.trim().is_empty() {
+        problems.add(
+            node.line,
+            path,
+            Some(node.shown()),
+            "is empty",
+            "give it a value or remove the line",
+        );
+    }
     let length = text.chars().count() as u64;
     if schema["maxLength"].as_u64().is_some_and(|most| length > most) {
         let most = &schema["maxLength"];
@@ -242,19 +278,25 @@ fn string(node: &Node, text: &str, schema: &Json, path: &str, problems: &mut Pro
     }
 }
 
-fn integer(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
-    let Some(number) = whole(node) else { return };
-    #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
-    let number = number as f64;
+fn number(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
+    let Value::Number(number) = &node.value else {
+        return;
+    };
+    let number = number.as_f64().unwrap_or_default();
     let low = schema["minimum"].as_f64().is_some_and(|least| number < least);
     let high = schema["maximum"].as_f64().is_some_and(|most| number > most);
     if low || high {
+        let noun = if types(schema).contains(&"integer") {
+            "whole number"
+        } else {
+            "number"
+        };
         problems.add(
             node.line,
             path,
             Some(node.shown()),
             format!("{} is out of range", node.shown()),
-            format!("write a whole number{}", bounds(schema)),
+            format!("write a {noun}{}", bounds(schema)),
         );
     }
 }

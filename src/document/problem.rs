@@ -39,13 +39,13 @@ impl fmt::Display for Problem {
 
 /// Gathers the problems of one document.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
-    pub(super) found: Vec<Problem>,
+pub struct Problems {
+    pub found: Vec<Problem>,
 }
 
 impl Problems {
     /// File and document are filled in by the caller that knows them.
-    pub(super) fn add(
+    pub fn add(
         &mut self,
         line: u64,
         path: &str,
@@ -66,7 +66,7 @@ impl Problems {
 }
 
 /// `, did you mean X?` for the nearest of the known words, when one is near.
-pub(super) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     known
         .into_iter()

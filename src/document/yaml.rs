@@ -6,13 +6,13 @@ use std::fmt;
 
 /// A value and the line on which it begins (0 where there is no text behind it).
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub(super) line: u64,
-    pub(super) value: Value,
+pub struct Node {
+    pub line: u64,
+    pub value: Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub enum Value {
     Null,
     Bool(bool),
     Number(serde_json::Number),
@@ -23,20 +23,20 @@ pub(super) enum Value {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
-    pub(super) line: u64,
-    pub(super) name: String,
+pub struct Key {
+    pub line: u64,
+    pub name: String,
 }
 
 /// A text that is no YAML: where and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub(super) line: Option<u64>,
-    pub(super) message: String,
+pub struct SyntaxError {
+    pub line: Option<u64>,
+    pub message: String,
 }
 
 /// The documents of a text, and what is wrong with the first one that can't be read (nothing after it can).
-pub(super) fn documents(text: &str) -> (Vec<Node>, Option<SyntaxError>) {
+pub fn documents(text: &str) -> (Vec<Node>, Option<SyntaxError>) {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
@@ -66,28 +66,28 @@ fn syntax_error(error: &serde_saphyr::Error) -> SyntaxError {
 
 impl Node {
     /// The value of a key; the first one where it is repeated.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, v)| v),
             _ => None,
         }
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn items(&self) -> &[Self] {
+    pub fn items(&self) -> &[Self] {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
         }
     }
 
-    pub(super) fn entries(&self) -> &[(Key, Self)] {
+    pub fn entries(&self) -> &[(Key, Self)] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// As written, shortened: what a problem quotes.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Bool(b) => b.to_string(),
@@ -109,7 +109,7 @@ impl Node {
         }
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Null => serde_json::Value::Null,
             Value::Bool(b) => (*b).into(),
@@ -124,7 +124,7 @@ impl Node {
         }
     }
 
-    pub(super) fn of_json(json: &serde_json::Value) -> Self {
+    pub fn of_json(json: &serde_json::Value) -> Self {
         let value = match json {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(b) => Value::Bool(*b),
