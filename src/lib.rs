@@ -20,6 +20,7 @@ pub mod api;
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;

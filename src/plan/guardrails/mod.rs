@@ -9,6 +9,7 @@
 //! guardrails look at disruptive actions alone.
 
 mod acknowledgement;
+mod back_off;
 mod budget;
 mod capacity;
 mod context;
@@ -82,7 +83,7 @@ pub enum Guardrail {
 
 impl Guardrail {
     /// Every guardrail, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Stop,
         Self::Paused,
         Self::Mode,
@@ -102,6 +103,7 @@ impl Guardrail {
         Self::Quota,
         Self::Capacity,
         Self::Flapping,
+        Self::BackOff,
     ];
 
     /// As spelled in output and metrics.
@@ -126,6 +128,7 @@ impl Guardrail {
             Self::Quota => "quota",
             Self::Capacity => "capacity",
             Self::Flapping => "flapping",
+            Self::BackOff => "back_off",
         }
     }
 
@@ -160,6 +163,7 @@ impl Guardrail {
             Self::Quota => quota::refuse(ctx, action),
             Self::Capacity => capacity::refuse(ctx, action),
             Self::Flapping => flapping::refuse(ctx, action),
+            Self::BackOff => back_off::refuse(ctx, action),
         }
     }
 }
