@@ -34,6 +34,13 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
         &["schemars", "prometheus", "serde_saphyr"],
     ),
     (
+        "engine",
+        &[
+            "engine", "report", "execute", "observe", "aws", "plan", "topology", "clock", "api",
+        ],
+        &["tokio", "tracing"],
+    ),
+    (
         "standalone",
         &[
             "standalone",

@@ -1,6 +1,6 @@
 //! One step at a time: tickets, the fresh look before the call, settling.
 //!
-//! [`ticket`], [`settle`] and [`progress`] are pure. [`step`] takes one step through its ports, [`store`]
+//! [`ticket`], [`settle`], [`progress`] and [`change`] are pure. [`step`] takes one step through its ports, [`store`]
 //! is the port to the durable record.
 
 pub mod change;
@@ -11,4 +11,4 @@ pub mod store;
 pub mod ticket;
 
 #[cfg(test)]
-pub(crate) mod support;
+mod support;
