@@ -76,13 +76,14 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
-    /// The last tries of this kind of step came to nothing; the next one waits.
+    /// The last tries of this kind of step came to nothing; the next one waits. Added by the executor, whose
+    /// concern waiting between calls is (`execute::backoff`).
     BackOff,
 }
 
 impl Guardrail {
     /// Every guardrail, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Stop,
         Self::Paused,
         Self::Mode,
@@ -102,6 +103,7 @@ impl Guardrail {
         Self::Quota,
         Self::Capacity,
         Self::Flapping,
+        Self::BackOff,
     ];
 
     /// As spelled in output and metrics.
@@ -126,6 +128,7 @@ impl Guardrail {
             Self::Quota => "quota",
             Self::Capacity => "capacity",
             Self::Flapping => "flapping",
+            Self::BackOff => "back_off",
         }
     }
 
@@ -143,7 +146,7 @@ impl Guardrail {
     /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
     fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
         match self {
-            Self::Stop | Self::Paused | Self::InFlight => None,
+            Self::Stop | Self::Paused | Self::InFlight | Self::BackOff => None,
             Self::Mode => mode::refuse(ctx, action),
             Self::Ownership => ownership::refuse(ctx, action),
             Self::Freshness => freshness::refuse(ctx, action),
