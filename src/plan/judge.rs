@@ -53,20 +53,6 @@ pub fn zone_reports(input: &Input<'_>, verdicts: &[Verdict]) -> BTreeMap<ZoneNam
         .collect()
 }
 
-/// Are all objectives met in every zone's loss? `None` where a verdict or a needed number is unknown and no other
-/// misses one.
-pub fn objectives_met(input: &Input<'_>, verdicts: &[Verdict]) -> Option<bool> {
-    let objectives = &input.intent.objectives;
-    if verdicts.iter().any(|v| !misses(input, v).is_empty()) {
-        return Some(false);
-    }
-    let unknown = verdicts.iter().any(|v| {
-        (objectives.recovery_time.is_some() && v.expected_recovery.is_none())
-            || (objectives.recovery_point.is_some() && v.expected_loss.is_none())
-    });
-    (!unknown).then_some(true)
-}
-
 /// An objective that a verdict says would be missed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Miss {

@@ -77,7 +77,8 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
-    /// The last tries of this kind of step came to nothing; the next one waits.
+    /// The last tries of this kind of step came to nothing; the next one waits. Added by the executor, whose
+    /// concern waiting between calls is (`execute::backoff`).
     BackOff,
 }
 
@@ -146,7 +147,7 @@ impl Guardrail {
     /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
     fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
         match self {
-            Self::Stop | Self::Paused | Self::InFlight => None,
+            Self::Stop | Self::Paused | Self::InFlight | Self::BackOff => None,
             Self::Mode => mode::refuse(ctx, action),
             Self::Ownership => ownership::refuse(ctx, action),
             Self::Freshness => freshness::refuse(ctx, action),
