@@ -38,3 +38,21 @@ impl Clock for SystemClock {
         }
     }
 }
+
+/// Measures how long a call took, in real time (monotonic; for metrics and logs, never for decisions).
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that reads the machine's clock"
+    )]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

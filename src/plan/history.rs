@@ -31,6 +31,8 @@ pub struct History {
     pub zones: BTreeMap<ZoneName, ZoneMemory>,
     /// The recovery of the last shard degraded by anything but our own action.
     pub last_foreign_recovery: Option<Timestamp>,
+    /// Each shard's primary as last proven: a change that no event tells of is a failover, too.
+    pub primaries: BTreeMap<ComponentName, BTreeMap<ShardId, SeenPrimary>>,
     /// Shards that were degraded when last seen, and whether our own ticket explains it.
     pub degraded: BTreeMap<ComponentName, BTreeMap<ShardId, DegradedBy>>,
     /// Zones in which AWS had no capacity for us, newest time each.
@@ -49,6 +51,15 @@ pub struct AddedNode {
     pub at: Timestamp,
     /// While this member stands the addition is open: the shard's target count doesn't include it.
     pub replaces: Option<NodeId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenPrimary {
+    pub node: NodeId,
+    /// Another node that is now proven to be primary, and since when: events may still explain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<(NodeId, Timestamp)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
