@@ -76,7 +76,8 @@ const SLACK: SignedDuration = SignedDuration::from_secs(5);
 /// Background reading: long enough to get a large fleet's pages through heavy throttling.
 pub(super) const PATIENT: Patience = Patience {
     attempts: 8,
-    at_most: SignedDuration::from_secs(45),
+    one: SignedDuration::from_secs(45),
+    whole: SignedDuration::from_mins(4),
 };
 
 /// Which account we are changes nothing that is judged; it is asked again after this long.
@@ -243,7 +244,8 @@ impl Observer {
         }
         let once = Patience {
             attempts: 2,
-            at_most: SignedDuration::from_secs(10),
+            one: SignedDuration::from_secs(10),
+            whole: SignedDuration::from_secs(10),
         };
         let effort = Self::effort(clock, once);
         let read = &self.read;

@@ -1,6 +1,6 @@
 //! What a quiet cycle costs: pages, not groups.
 
-use crate::support::Aws;
+use crate::support::{Aws, most_within};
 use evenkeel::observe::Wanted;
 use jiff::SignedDuration;
 use rstest::rstest;
@@ -40,7 +40,7 @@ async fn a_quiet_cycle_costs_pages_whatever_the_number_of_groups(
     observer.poll_due(&all, &clock).await;
 
     let mut first = true;
-    for _ in 0..3 {
+    for _ in 0..2 {
         let next = observer.next_due(aws.sim.now());
         aws.sim
             .advance_to(next.max(aws.sim.now() + SignedDuration::from_secs(66)))
@@ -66,6 +66,10 @@ async fn a_quiet_cycle_costs_pages_whatever_the_number_of_groups(
         assert_eq!(changes.groups, [].into());
         assert_eq!(changes.events, []);
     }
+    // A burst of twenty, then five a second.
+    let calls = aws.calls_of("elasticache");
+    assert!(most_within(&calls, SignedDuration::from_secs(1)) <= 25);
+    assert!(most_within(&calls, SignedDuration::from_secs(10)) <= 70);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use evenkeel::aws::{Options, ReadAws, Stats, WriteAws, config};
 use evenkeel::clock::Clock;
 use evenkeel::observe::{Observer, PollSettings, Wanted};
 use evenkeel_sim::{Call, ClockMode, Sim};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 /// The sessions cache: two shards over two zones, cluster mode enabled.
@@ -74,6 +74,12 @@ impl Aws {
             .collect()
     }
 
+    /// When calls of a service were received.
+    pub fn calls_of(&self, service: &str) -> Vec<Timestamp> {
+        let calls = self.sim.calls().into_iter();
+        calls.filter(|c| c.service == service).map(|c| c.at).collect()
+    }
+
     /// The calls that could change something.
     pub fn mutating(&self) -> Vec<Call> {
         self.sim
@@ -129,4 +135,15 @@ pub fn wanted_with_tags(groups: &[&str]) -> Wanted {
         tags: wanted.groups.clone(),
         ..wanted
     }
+}
+
+/// The most calls that any window of this length saw.
+pub fn most_within(calls: &[Timestamp], window: SignedDuration) -> usize {
+    let from = |i: usize| {
+        calls[i..]
+            .iter()
+            .take_while(move |at| at.duration_since(calls[i]) < window)
+            .count()
+    };
+    (0..calls.len()).map(from).max().unwrap_or(0)
 }
