@@ -11,6 +11,7 @@ mod fresh;
 pub mod health;
 pub mod interest;
 mod listing;
+pub mod memory;
 mod pollers;
 mod purchases;
 pub mod roles;

@@ -108,7 +108,7 @@ pub(super) fn groups_of<'a>(
     for event in events {
         match &event.source {
             EventSource::ReplicationGroup(id) => {
-                found.extend(view.groups.get_key_value(id).map(|(id, _)| id))
+                found.extend(view.groups.get_key_value(id).map(|(id, _)| id));
             }
             EventSource::CacheCluster(node) => {
                 let members = members.get_or_insert_with(|| {

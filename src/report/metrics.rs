@@ -300,7 +300,7 @@ impl Metrics {
             *held.entry(*guardrail).or_default() += n;
         }
         for (guardrail, n) in held {
-            self.set(HOLDS, &[&guardrail_label(guardrail)], f64::from(n));
+            self.set(HOLDS, &[guardrail.as_str()], f64::from(n));
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -371,14 +371,6 @@ fn register<T: prometheus::core::Collector + Clone + 'static>(
 ) -> Result<T, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
-}
-
-/// As in JSON: `quiet_period`.
-pub fn guardrail_label(guardrail: Guardrail) -> String {
-    serde_json::to_value(guardrail)
-        .ok()
-        .and_then(|v| v.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// The label `role`.

@@ -229,7 +229,7 @@ fn action(action: &Action) -> ActionStatus {
 fn hold(hold: &Hold) -> HoldStatus {
     HoldStatus {
         id: hold.id.clone(),
-        guardrail: super::metrics::guardrail_label(hold.guardrail),
+        guardrail: hold.guardrail.as_str().to_owned(),
         action: hold.action.as_ref().map(ToString::to_string),
         reason: hold.reason.clone(),
         retry_at: hold.retry_at,

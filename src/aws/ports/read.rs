@@ -320,8 +320,8 @@ fn marker_of(marker: Option<&str>) -> Option<String> {
 
 fn metric_query(place: usize, question: &MetricQuestion) -> MetricDataQuery {
     let (name, stat) = match question.metric {
-        // The minimum: a node that was not primary for the whole minute isn't.
-        Metric::IsMaster => ("IsMaster", "Minimum"),
+        // The average: a minute in which the role changed shows as neither 0 nor 1.
+        Metric::IsMaster => ("IsMaster", "Average"),
         Metric::ReplicationLag => ("ReplicationLag", "Maximum"),
     };
     let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();

@@ -9,6 +9,7 @@
 //! guardrails look at disruptive actions alone.
 
 mod acknowledgement;
+mod back_off;
 mod budget;
 mod capacity;
 mod context;
@@ -146,7 +147,7 @@ impl Guardrail {
     /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
     fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
         match self {
-            Self::Stop | Self::Paused | Self::InFlight | Self::BackOff => None,
+            Self::Stop | Self::Paused | Self::InFlight => None,
             Self::Mode => mode::refuse(ctx, action),
             Self::Ownership => ownership::refuse(ctx, action),
             Self::Freshness => freshness::refuse(ctx, action),
@@ -163,6 +164,7 @@ impl Guardrail {
             Self::Quota => quota::refuse(ctx, action),
             Self::Capacity => capacity::refuse(ctx, action),
             Self::Flapping => flapping::refuse(ctx, action),
+            Self::BackOff => back_off::refuse(ctx, action),
         }
     }
 }

@@ -1,10 +1,12 @@
-//! How long a kind of step waits after it was refused or came to nothing. Pure: it reads the finished tickets.
+//! `back_off`: a kind of step that was refused or came to nothing waits before it is tried again.
 //!
 //! Worked example: a TestFailover that AWS throttles at 12:00:00 is tried again at 12:00:30, then 12:01:30, 12:03:30,
 //! … until 30 min lie between two tries. A success begins anew. AWS's own daily quotas are asked again each hour.
 //! A zone without capacity needs no wait of its own: the `capacity` guardrail remembers it.
 
+use super::context::{Context, Refusal};
 use crate::plan::history::{Ticket, TicketOutcome};
+use crate::plan::text::moment;
 use crate::plan::{Action, ActionType};
 use crate::topology::ComponentName;
 use jiff::{SignedDuration, Timestamp};
@@ -13,15 +15,12 @@ const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 const QUOTA: SignedDuration = SignedDuration::from_hours(1);
 
-/// Wait until then, because of this.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    pub until: Timestamp,
-    pub reason: String,
+pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
+    wait(&ctx.input.history.tickets, action, ctx.input.now)
 }
 
 /// Whether this action must wait after the last tries of its type on its component.
-pub fn wait(tickets: &[Ticket], action: &Action, now: Timestamp) -> Option<Wait> {
+fn wait(tickets: &[Ticket], action: &Action, now: Timestamp) -> Option<Refusal> {
     let action_type = action.kind.action_type();
     let mut tries: Vec<&Ticket> = tickets
         .iter()
@@ -31,14 +30,23 @@ pub fn wait(tickets: &[Ticket], action: &Action, now: Timestamp) -> Option<Wait>
     let fruitless = |t: &&&Ticket| !matches!(t.outcome, None | Some(TicketOutcome::Succeeded));
     let in_a_row = tries.iter().rev().take_while(fruitless).count();
     let last = tries.last().filter(|_| in_a_row > 0)?;
-    let pause = pause(last.outcome.as_ref()?, in_a_row)?;
-    let until = last.finished_at? + pause;
-    let reason = format!(
-        "{} (try {in_a_row} in a row); next try after {}",
-        sentence(last.outcome.as_ref()?),
-        until.strftime("%H:%M:%SZ"),
-    );
-    (now < until).then_some(Wait { until, reason })
+    let outcome = last.outcome.as_ref()?;
+    let until = last.finished_at? + pause(outcome, in_a_row)?;
+    if now >= until {
+        return None;
+    }
+    let times = match in_a_row {
+        1 => String::new(),
+        n => format!(" ({n} times in a row)"),
+    };
+    Some(Refusal::until(
+        format!(
+            "{}{times}; the next try is at {}.",
+            sentence(outcome),
+            moment(until)
+        ),
+        until,
+    ))
 }
 
 fn concerns(ticket: &Ticket, component: &ComponentName, action_type: ActionType) -> bool {
@@ -77,42 +85,63 @@ fn is_quota(code: &str) -> bool {
 
 fn sentence(outcome: &TicketOutcome) -> String {
     match outcome {
-        TicketOutcome::Succeeded => "it succeeded".to_owned(),
-        TicketOutcome::Overtaken => "a fresh look just before the call gave another plan".to_owned(),
-        TicketOutcome::Refused { code, message, .. } => format!("AWS refused it: {code}: {message}"),
-        TicketOutcome::NoEffect => "AWS accepted it, but it had no effect".to_owned(),
-        TicketOutcome::NeverArrived => "the call never arrived".to_owned(),
-        TicketOutcome::Undone { by } => format!("it was undone by {by}"),
+        TicketOutcome::Succeeded => "The last try succeeded".to_owned(),
+        TicketOutcome::Overtaken => "A fresh look just before the call gave another plan".to_owned(),
+        TicketOutcome::Refused { code, message, .. } => {
+            format!("AWS refused it with {code}: {}", message.trim_end_matches('.'))
+        }
+        TicketOutcome::NoEffect => "AWS accepted the last try, and it had no effect".to_owned(),
+        TicketOutcome::NeverArrived => "The last try never arrived at AWS".to_owned(),
+        TicketOutcome::Undone { by } => format!("The last one was undone by {by}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execute::support::{action, at, cache};
-    use crate::execute::ticket::prepare;
-    use crate::plan::ActionKind;
     use crate::plan::history::Phase;
+    use crate::plan::{ActionId, ActionKind};
+    use std::collections::BTreeMap;
+
+    fn at(seconds: i64) -> Timestamp {
+        "2026-03-02T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+    }
+
+    fn action(kind: ActionKind) -> Action {
+        Action {
+            id: ActionId("x".to_owned()),
+            component: "cache".into(),
+            kind,
+            from_zone: None,
+            to_zone: None,
+            why: "a test wants it".to_owned(),
+        }
+    }
 
     fn move_first() -> Action {
-        action("m", ActionKind::MovePrimary { shard: "0001".into() })
+        action(ActionKind::MovePrimary { shard: "0001".into() })
     }
 
     fn add_first() -> Action {
-        let kind = ActionKind::AddReplica {
+        action(ActionKind::AddReplica {
             shard: "0001".into(),
             zone: "b".into(),
             replaces: None,
-        };
-        action("a", kind)
+        })
     }
 
     fn finished(action: Action, seconds: i64, outcome: TicketOutcome) -> Ticket {
         Ticket {
+            id: format!("t{seconds}"),
+            actions: vec![action],
             phase: Phase::GaveUp,
+            prepared_at: at(seconds),
+            called_at: None,
+            deadline: at(seconds + 1500),
+            before: BTreeMap::new(),
             finished_at: Some(at(seconds)),
             outcome: Some(outcome),
-            ..prepare(vec![action], &cache("a b", &["a:P b:r"]), "me", at(seconds))
+            holder: "me".to_owned(),
         }
     }
 
@@ -127,7 +156,7 @@ mod tests {
     /// Seconds until the next try, asked right after the last one.
     fn pause_after(tickets: &[Ticket], action: &Action) -> Option<i64> {
         let last = tickets.last().unwrap().finished_at.unwrap();
-        wait(tickets, action, last).map(|w| w.until.duration_since(last).as_secs())
+        wait(tickets, action, last).map(|w| w.retry_at.unwrap().duration_since(last).as_secs())
     }
 
     #[test]
@@ -183,11 +212,13 @@ mod tests {
     #[test]
     fn the_reason_tells_what_aws_said_and_when_it_goes_on() {
         let tickets = [finished(move_first(), 0, refused("Throttling"))];
-        let wait = wait(&tickets, &move_first(), at(10)).unwrap();
         assert_eq!(
-            wait.reason,
-            "AWS refused it: Throttling: Rate exceeded (try 1 in a row); next try after 00:00:30Z"
+            wait(&tickets, &move_first(), at(10)),
+            Some(Refusal::until(
+                "AWS refused it with Throttling: Rate exceeded; the next try is at 2026-03-02T00:00:30Z.",
+                at(30)
+            ))
         );
-        assert_eq!(super::wait(&tickets, &move_first(), at(30)), None);
+        assert_eq!(wait(&tickets, &move_first(), at(30)), None);
     }
 }
