@@ -1,1 +1,12 @@
 //! Decisions as people and programs read them. Pure values.
+//!
+//! [`plan_json`] and [`snapshot`] are stable formats (`docs/plan-format.md`, `docs/snapshot-format.md`), [`table`] is
+//! the drawing for people, [`explain`] the sentences that go with codes.
+
+pub mod explain;
+pub mod plan_json;
+pub mod snapshot;
+pub mod table;
+mod words;
+
+pub use words::StackRef;
