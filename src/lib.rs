@@ -21,6 +21,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod document;
+pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;

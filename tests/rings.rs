@@ -12,7 +12,7 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     ("api", &["api"], &["kube", "k8s_openapi", "schemars"]),
     ("document", &["document"], &["serde_saphyr"]),
     ("intake", &["intake", "document", "api", "topology", "plan"], &[]),
-    ("clock", &["clock"], &["tokio"]),
+    ("clock", &["clock"], &["tokio", "tracing"]),
     (
         "aws",
         &["aws", "topology", "clock"],
@@ -32,6 +32,13 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
         "report",
         &["report", "document", "api", "topology", "plan", "execute"],
         &["schemars", "prometheus", "serde_saphyr"],
+    ),
+    (
+        "engine",
+        &[
+            "engine", "report", "execute", "observe", "aws", "plan", "topology", "clock", "api",
+        ],
+        &["tokio", "tracing"],
     ),
     (
         "standalone",

@@ -87,6 +87,15 @@ pub enum CacheEventKind {
     Other,
 }
 
+/// A CloudWatch metric of one node that this product asks for (namespace `AWS/ElastiCache`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Published by every node each minute, in every cluster mode: role and sign of life.
+    IsMaster,
+    /// Published by replicas only.
+    ReplicationLag,
+}
+
 /// The points of one node, newest last: (minute, value).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodePoints {
