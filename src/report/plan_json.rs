@@ -10,7 +10,7 @@ use crate::plan::{
 use crate::topology::survival::{Survival, Verdict};
 use crate::topology::{Component, Health, ResourceKind, ResourceStatus, Role, Topology, ZoneState};
 use jiff::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, generate::Contract};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,7 @@ pub const SCHEMA: &str = "evenkeel.plan/v1";
 #[serde(rename_all = "camelCase")]
 pub struct PlanDocument {
     /// Always `evenkeel.plan/v1`.
+    #[schemars(schema_with = "schema_word")]
     pub schema: &'static str,
     /// The plan's id, which the annotation `evenkeel.dev/approve` names.
     pub id: String,
@@ -151,6 +152,15 @@ pub struct PlanHold {
     pub reason: String,
     /// When to look again; null when only a person can lift it.
     pub retry_at: Option<Timestamp>,
+}
+
+fn schema_word(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "const": SCHEMA})
+}
+
+/// The JSON Schema of one document (`docs/schemas/plan.v1.schema.json`).
+pub fn schema() -> serde_json::Value {
+    words::schema_of::<PlanDocument>(SCHEMA, Contract::Serialize)
 }
 
 /// The document of one decision on one topology.

@@ -2,6 +2,7 @@
 
 use crate::topology::StackName;
 use jiff::SignedDuration;
+use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
@@ -70,6 +71,17 @@ impl JsonSchema for Seconds {
         // A century: more is a mistake, and no overflow comes near.
         json_schema!({"type": "number", "minimum": 0, "maximum": 3_155_760_000_u64})
     }
+}
+
+/// The schema of a format, without references, so that it can be read from top to bottom.
+pub(super) fn schema_of<T: JsonSchema>(name: &str, contract: Contract) -> serde_json::Value {
+    let settings = SchemaSettings::draft2020_12().with(|s| {
+        s.inline_subschemas = true;
+        s.contract = contract;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), name.into());
+    schema.to_value()
 }
 
 macro_rules! words {

@@ -9,7 +9,7 @@ pub mod read;
 mod write;
 
 pub use onto::{Observed, onto};
-pub use read::{ReadError, read};
+pub use read::{ReadError, read, schema};
 pub use write::snapshot;
 
 use super::words::{self, Seconds, StackRef};

@@ -2,7 +2,8 @@
 
 use super::{Snapshot, write::parse_window};
 use crate::document::{Node, Problem, Problems, Value, shape, yaml};
-use schemars::generate::SchemaSettings;
+use crate::report::words;
+use schemars::generate::Contract;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,13 +12,12 @@ use std::sync::LazyLock;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError(pub Vec<Problem>);
 
-static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
-    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
-    settings
-        .into_generator()
-        .into_root_schema_for::<Snapshot>()
-        .to_value()
-});
+static SCHEMA: LazyLock<Json> = LazyLock::new(schema);
+
+/// The JSON Schema of one snapshot (`docs/schemas/snapshot.v1.schema.json`).
+pub fn schema() -> Json {
+    words::schema_of::<Snapshot>(super::SCHEMA, Contract::Deserialize)
+}
 
 /// Reads JSON or YAML: one snapshot, several documents, or an array of snapshots (as `evenkeel snapshot` prints for
 /// several stacks). `file` is how problems name the text.
