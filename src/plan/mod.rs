@@ -5,15 +5,23 @@
 pub mod action;
 pub mod copies;
 pub mod finding;
+pub mod goals;
 pub mod guardrails;
 pub mod history;
 pub mod intent;
+pub mod order;
+pub mod place;
+pub mod propose;
+pub mod step;
+mod why;
 
 pub use action::{Action, ActionClass, ActionId, ActionKind, ActionType};
 pub use finding::{Finding, FindingCode, Severity};
 pub use guardrails::{Guardrail, Hold};
 pub use history::{Fleet, History};
 pub use intent::Intent;
+pub use propose::{Proposal, propose};
+pub use step::next_step;
 
 use crate::topology::{StackName, Topology, Zone, ZoneName, survival::Survival, survival::Verdict};
 use jiff::Timestamp;
