@@ -1,1 +1,31 @@
 //! Evenkeel keeps AWS stacks able to lose an Availability Zone.
+//!
+//! ```text
+//!            manifests                       AWS
+//!               │                             │ aws/ (ports: exactly the calls used)
+//!            intake                        observe            effects
+//!               │ Intent                      │ Topology, failovers
+//!   ────────────┴──────────► plan ◄───────────┴──────────────────────── pure
+//!                             │ Decision (findings, verdicts, actions, holds)
+//!                          execute ──► aws/ (one ticket at a time)
+//!                             │
+//!                           report ──► status, JSON, metrics, terminal
+//! ```
+//!
+//! Reading order: [`topology`] (the words), [`plan`] (what to do), [`observe`] (what is seen),
+//! [`execute`] (how one step is taken), [`standalone`] (the loop), [`cli`].
+//! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument.
+
+pub mod api;
+pub mod aws;
+pub mod cli;
+pub mod clock;
+pub mod document;
+pub mod engine;
+pub mod execute;
+pub mod intake;
+pub mod observe;
+pub mod plan;
+pub mod report;
+pub mod standalone;
+pub mod topology;

@@ -1,0 +1,17 @@
+//! AWS: exactly the calls used, and what their answers mean.
+//!
+//! [`ports`] sends one request per call and never repeats it; who waits and asks again is decided by the callers
+//! with [`limits`]. After [`translate`] nobody sees a type of the SDK.
+
+pub mod config;
+pub mod described;
+pub mod errors;
+pub mod limits;
+pub mod ports;
+pub mod stats;
+pub mod translate;
+pub mod types;
+
+pub use config::{Options, config};
+pub use ports::{READ_ACTIONS, ReadAws, ShardIncrease, WRITE_ACTIONS, WriteAws};
+pub use stats::{Call, CallObserver, CallStats, Outcome, Stats};

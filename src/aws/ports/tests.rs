@@ -1,0 +1,100 @@
+//! The lists of IAM actions against the calls in the source.
+
+use super::*;
+use crate::topology::{ShardId, ZoneName, shorthand};
+use std::collections::BTreeSet;
+
+/// The client calls in a source text: `self.elasticache.describe_events()` → `elasticache:DescribeEvents`.
+fn calls(source: &str) -> BTreeSet<String> {
+    let squeezed: String = source.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut found = BTreeSet::new();
+    for client in ["elasticache", "cloudwatch", "sts"] {
+        for part in squeezed.split(&format!("self.{client}.")).skip(1) {
+            let method = part.split('(').next().unwrap();
+            let name: String = method.split('_').map(capitalised).collect();
+            found.insert(format!("{client}:{name}"));
+        }
+    }
+    found
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |c| {
+        c.to_ascii_uppercase().to_string() + chars.as_str()
+    })
+}
+
+fn listed(actions: &[&str]) -> BTreeSet<String> {
+    actions.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_iam_actions_are_exactly_the_calls_made() {
+    assert_eq!(calls(include_str!("read.rs")), listed(READ_ACTIONS));
+    assert_eq!(calls(include_str!("write.rs")), listed(WRITE_ACTIONS));
+}
+
+#[test]
+fn every_call_is_counted_under_its_own_name() {
+    for (source, actions) in [
+        (include_str!("read.rs"), READ_ACTIONS),
+        (include_str!("write.rs"), WRITE_ACTIONS),
+    ] {
+        for action in actions {
+            let (_, name) = action.split_once(':').unwrap();
+            assert!(
+                source.contains(&format!("\"{name}\"")),
+                "{action} has no operation of that name"
+            );
+        }
+    }
+}
+
+fn increase(shard: &str, added: &[&str]) -> ShardIncrease {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let topology = shorthand::topology(now, "a b c", &[shard]);
+    let shard = &topology.components[&"cache".into()].shards[&ShardId::from("0001")];
+    let added: Vec<ZoneName> = added.iter().map(|z| ZoneName::from(*z)).collect();
+    ShardIncrease::new("0001".into(), shard, &added)
+}
+
+fn zones(increase: &ShardIncrease) -> (Vec<String>, Option<i32>) {
+    let sdk = increase.clone().into_sdk();
+    (
+        sdk.preferred_availability_zones().to_vec(),
+        sdk.new_replica_count(),
+    )
+}
+
+#[test]
+fn an_increase_names_the_primarys_zone_first_then_the_replicas_then_the_new_nodes() {
+    let (names, count) = zones(&increase("b:r c:P", &["a"]));
+    assert_eq!(
+        (names, count),
+        (vec!["c".into(), "b".into(), "a".into()], Some(2))
+    );
+    let (names, count) = zones(&increase("a:P", &["c", "b"]));
+    assert_eq!(
+        (names, count),
+        (vec!["a".into(), "c".into(), "b".into()], Some(2))
+    );
+}
+
+#[test]
+fn an_increase_without_a_known_primary_names_all_members_before_the_new_nodes() {
+    let (names, count) = zones(&increase("b:? c:?", &["a"]));
+    assert_eq!(
+        (names, count),
+        (vec!["b".into(), "c".into(), "a".into()], Some(2))
+    );
+}
+
+#[test]
+fn an_increase_counts_members_that_are_down_or_being_built() {
+    let (names, count) = zones(&increase("a:r! c:P b:r+", &["b"]));
+    assert_eq!(
+        (names, count),
+        (vec!["c".into(), "a".into(), "b".into(), "b".into()], Some(3))
+    );
+}

@@ -1,0 +1,136 @@
+//! What AWS told us, in our words, before it is judged: the input of the pure parts of `observe`.
+
+use crate::topology::{
+    CacheSettings, Manager, NodeId, ResourceStatus, Role, ShardId, WeeklyWindow, ZoneName,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One replication group as DescribeReplicationGroups, DescribeCacheClusters and DescribeCacheSubnetGroups tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheGroup {
+    /// Lower case.
+    pub identifier: String,
+    pub arn: String,
+    pub status: ResourceStatus,
+    pub settings: CacheSettings,
+    pub endpoints: BTreeMap<String, String>,
+    pub shards: BTreeMap<ShardId, CacheShard>,
+    /// AWS's flat list of members; during a change it differs from the shards' own lists.
+    pub member_clusters: BTreeSet<NodeId>,
+    pub managed_elsewhere: Vec<Manager>,
+    pub node_type: Option<String>,
+    /// Of its members, distinct.
+    pub maintenance_windows: BTreeSet<WeeklyWindow>,
+    /// `PendingModifiedValues` is not empty.
+    pub pending_changes: bool,
+    /// DescribeCacheClusters listed every member (false: member statuses are unknown).
+    pub members_listed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheShard {
+    pub status: ResourceStatus,
+    pub members: BTreeMap<NodeId, CacheMember>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheMember {
+    pub zone: ZoneName,
+    /// `CurrentRole`; only where cluster mode is disabled.
+    pub role: Option<Role>,
+    pub status: MemberStatus,
+}
+
+/// CacheClusterStatus and CacheNodeStatus together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberStatus {
+    Available,
+    Creating,
+    Modifying,
+    Rebooting,
+    Deleting,
+    Snapshotting,
+    /// `incompatible-network`, `restore-failed`.
+    Failed,
+    /// Not listed, or a word that this version does not know.
+    Unknown,
+}
+
+/// One event of DescribeEvents. AWS gives it no id: source, time and text identify it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CacheEvent {
+    pub at: Timestamp,
+    pub source: EventSource,
+    pub kind: CacheEventKind,
+    /// As AWS wrote it.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventSource {
+    ReplicationGroup(String),
+    CacheCluster(NodeId),
+    Other(String),
+}
+
+/// What an event's text means (texts differ: with and without the old node, "primary" or "master").
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CacheEventKind {
+    TestFailoverCalled { shard: ShardId },
+    FailoverCompleted { from: Option<NodeId>, to: NodeId },
+    Recovering,
+    FinishedRecovery,
+    NodeAdded { zone: Option<ZoneName> },
+    Created,
+    Deleted,
+    Other,
+}
+
+/// A CloudWatch metric of one node that this product asks for (namespace `AWS/ElastiCache`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Metric {
+    /// Published by every node each minute, in every cluster mode: role and sign of life.
+    IsMaster,
+    /// Published by replicas only.
+    ReplicationLag,
+}
+
+/// The points of one node, newest last: (minute, value).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodePoints {
+    /// `IsMaster`: 1 = primary.
+    pub is_master: Vec<(Timestamp, f64)>,
+    /// `ReplicationLag`, seconds.
+    pub replication_lag: Vec<(Timestamp, f64)>,
+}
+
+/// What a failed call means, whatever its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorClass {
+    NotFound,
+    Throttled,
+    Denied,
+    /// The resource is in a state that forbids this now.
+    Conflict,
+    Capacity,
+    Quota,
+    Invalid,
+    Transient,
+    /// Forbids action.
+    Unknown,
+}
+
+/// A failed AWS call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{service} {operation}: {code}: {message}")]
+pub struct AwsError {
+    pub class: ErrorClass,
+    pub service: &'static str,
+    pub operation: &'static str,
+    /// AWS's code as on the wire, or `DispatchFailure`, `Timeout`… where none came.
+    pub code: String,
+    pub message: String,
+    /// False only when the request certainly never left: then a mutating call certainly had no effect.
+    pub maybe_sent: bool,
+}

@@ -1,0 +1,80 @@
+//! From intent and topology to a [`Decision`]: findings, verdicts, ordered actions, holds. Pure.
+//!
+//! Same input, same bytes: no clock, no client, ordered maps only.
+
+pub mod action;
+pub mod approvals;
+pub mod copies;
+pub mod estimate;
+pub mod finding;
+pub mod findings;
+pub mod guardrails;
+pub mod history;
+pub mod id;
+pub mod intent;
+pub mod judge;
+pub(crate) mod text;
+pub mod windows;
+
+pub use action::{Action, ActionClass, ActionId, ActionKind, ActionType};
+pub use finding::{Finding, FindingCode, Severity};
+pub use guardrails::{Guardrail, Hold};
+pub use history::{Fleet, History};
+pub use intent::Intent;
+
+use crate::topology::{StackName, Topology, Zone, ZoneName, survival::Survival, survival::Verdict};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Everything that follows from one look at one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub id: PlanId,
+    pub stack: StackName,
+    pub mode: intent::Mode,
+    pub observed_at: Timestamp,
+    /// Each zone of the spec with its state, the worst verdict over the components, and the reasons for it.
+    pub zones: BTreeMap<ZoneName, ZoneReport>,
+    pub verdicts: Vec<Verdict>,
+    pub findings: Vec<Finding>,
+    /// The whole sequence that would bring the stack to its goal if each step succeeded, held ones included.
+    pub actions: Vec<Action>,
+    pub holds: Vec<Hold>,
+    /// Goals 4 and 5 are met: nodes and primaries are spread within `maxSkew` (`None` where unknown).
+    pub balanced: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneReport {
+    pub zone: Zone,
+    pub verdict: Survival,
+    pub reasons: Vec<String>,
+}
+
+/// A hash of namespace/name, the canonical spec, the latest foreign failover and the ordered disruptive steps
+/// (type, component, subject). Lag, holds and the expected winner do not change it. Where the policy of an additive
+/// type is `Approve`, its steps count too: an approval must name what it covers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct PlanId(pub String);
+
+/// Why the plan is made: to show it, or to take its first step right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// From the poller's view. A role is held proven as long as events were polled without a break.
+    Propose,
+    /// From a fresh read, just before acting: roles must be newly proven, and the `Prepared` ticket with this id
+    /// (our own) is ignored.
+    Act { ticket: String },
+}
+
+/// Everything `plan` looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    pub intent: &'a Intent,
+    pub topology: &'a Topology,
+    pub history: &'a History,
+    pub fleet: &'a Fleet,
+    pub purpose: &'a Purpose,
+    pub now: Timestamp,
+}
