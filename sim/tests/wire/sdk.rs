@@ -196,7 +196,7 @@ async fn events_come_newest_first_filtered_and_at_most_an_hour_old() {
     let sim = stepped(&sessions()).await;
     let client = cache(&sim);
     sim.with_world(|world| {
-        world.switches.failover_event_form = evenkeel_sim::settings::EventForm::Documented
+        world.switches.failover_event_form = evenkeel_sim::settings::EventForm::Documented;
     });
     sim.fail_node("sessions-0001-001").unwrap();
     minutes(&sim, 13).await;

@@ -1,6 +1,8 @@
 //! Create, modify, delete, reshard, tag.
 
-use aws_sdk_elasticache::types::{ClusterMode, ReshardingConfiguration, Tag};
+use aws_sdk_elasticache::types::{
+    AutomaticFailoverStatus, ClusterMode, PendingAutomaticFailoverStatus, ReshardingConfiguration, Tag,
+};
 
 use crate::support::{A, C, cache, carts, code, drawn, events, minutes, sessions, status, stepped, world};
 
@@ -21,7 +23,7 @@ async fn a_group_is_created_shown_without_shards_and_then_there() {
     let group = reply.replication_group().unwrap();
     assert_eq!((group.status(), group.node_groups().len()), (Some("creating"), 0));
     assert_eq!(
-        group.automatic_failover().map(|word| word.as_str()),
+        group.automatic_failover().map(AutomaticFailoverStatus::as_str),
         Some("enabled"),
         "always on with shards"
     );
@@ -114,7 +116,7 @@ async fn failover_and_multi_az_are_switched_with_their_preconditions() {
     let reply = modify().automatic_failover_enabled(true).send().await.unwrap();
     let group = reply.replication_group().unwrap();
     assert_eq!(
-        group.automatic_failover().map(|word| word.as_str()),
+        group.automatic_failover().map(AutomaticFailoverStatus::as_str),
         Some("enabling")
     );
     assert_eq!(group.status(), Some("modifying"));
@@ -123,7 +125,7 @@ async fn failover_and_multi_az_are_switched_with_their_preconditions() {
             .pending_modified_values()
             .unwrap()
             .automatic_failover_status()
-            .map(|s| s.as_str()),
+            .map(PendingAutomaticFailoverStatus::as_str),
         Some("enabled")
     );
     minutes(&sim, 2).await;
@@ -159,7 +161,7 @@ async fn without_apply_immediately_a_change_waits_for_the_maintenance_window() {
             .pending_modified_values()
             .unwrap()
             .automatic_failover_status()
-            .map(|s| s.as_str()),
+            .map(PendingAutomaticFailoverStatus::as_str),
         Some("disabled")
     );
     sim.advance_to("2026-03-08T22:59:00Z".parse().unwrap())
@@ -232,7 +234,7 @@ async fn cluster_mode_goes_through_compatible() {
     minutes(&sim, 2).await;
     let reply = client.describe_replication_groups().send().await.unwrap();
     let group = &reply.replication_groups()[0];
-    assert_eq!(group.cluster_mode().map(|mode| mode.as_str()), Some("compatible"));
+    assert_eq!(group.cluster_mode().map(ClusterMode::as_str), Some("compatible"));
     assert_eq!(group.cluster_enabled(), Some(true));
     assert_eq!(
         group.node_groups()[0].node_group_members()[0].current_role(),
