@@ -81,10 +81,37 @@ async fn a_killed_client_does_not_block_the_clock_whether_it_waited_or_ran() {
     eventually("both are registered", || sim.state().clock.clients.len() == 2).await;
     drop(parked);
     drop(running);
-    let limit = Duration::from_secs(20);
+    eventually("the parked one is un-parked", || {
+        sim.state().clock.clients["parked"].is_none()
+    })
+    .await;
     let target = "2026-03-02T01:00:00Z".parse().unwrap();
-    assert_eq!(sim.advance_expecting(target, 0, limit).await.unwrap(), target);
+    assert_eq!(sim.advance_to(target).await.unwrap(), target);
     assert!(sim.state().clock.clients.is_empty());
+}
+
+#[tokio::test]
+async fn expecting_nobody_waits_for_nobody() {
+    let sim = stepped(&sessions()).await;
+    // As a process that closes its connection after each answer, and is killed while it runs.
+    let (status, _) = control(
+        &sim,
+        "GET",
+        "/_sim/clock/wait?until=2026-03-02T00:00:00Z&client=dead",
+        "",
+    )
+    .await;
+    assert_eq!((status, sim.state().clock.clients.len()), (200, 1));
+    let target = "2026-03-02T01:00:00Z".parse().unwrap();
+    let stalled = sim.advance_expecting(target, 1, Duration::from_millis(100)).await;
+    assert!(stalled.unwrap_err().to_string().contains("not parked: dead"));
+    assert_eq!(
+        sim.advance_expecting(target, 0, Duration::from_millis(100))
+            .await
+            .unwrap(),
+        target
+    );
+    assert!(!sim.forget_client("dead"), "forgotten already");
 }
 
 #[tokio::test]
