@@ -10,12 +10,9 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     ("topology", &["topology"], &[]),
     ("plan", &["topology", "plan"], &["sha2", "schemars"]),
     ("api", &["api"], &["kube", "k8s_openapi", "schemars"]),
-    (
-        "intake",
-        &["intake", "api", "topology", "plan"],
-        &["serde_saphyr"],
-    ),
-    ("clock", &["clock"], &["tokio"]),
+    ("document", &["document"], &["serde_saphyr"]),
+    ("intake", &["intake", "document", "api", "topology", "plan"], &[]),
+    ("clock", &["clock"], &["tokio", "tracing"]),
     (
         "aws",
         &["aws", "topology", "clock"],
@@ -33,8 +30,15 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "report",
-        &["report", "api", "topology", "plan", "execute"],
+        &["report", "document", "api", "topology", "plan", "execute"],
         &["schemars", "prometheus", "serde_saphyr"],
+    ),
+    (
+        "engine",
+        &[
+            "engine", "report", "execute", "observe", "aws", "plan", "topology", "clock", "api",
+        ],
+        &["tokio", "tracing"],
     ),
     (
         "standalone",

@@ -21,12 +21,13 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     vec![crd]
 }
 
-/// The schema of a `HAStack`, for checks outside of an API server.
-pub fn schema() -> JSONSchemaProps {
+/// The schema of a `HAStack` as JSON, for checks outside of an API server.
+pub fn schema() -> serde_json::Value {
     crds()
         .into_iter()
         .flat_map(|crd| crd.spec.versions)
         .find_map(|version| version.schema?.open_api_v3_schema)
+        .and_then(|schema| serde_json::to_value(schema).ok())
         .unwrap_or_default()
 }
 

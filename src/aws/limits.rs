@@ -137,8 +137,8 @@ impl Patience {
             return None;
         }
         let whole = 0.5 * f64::from(1_u32 << failed.saturating_sub(1).min(6));
-        let wait = whole.min(20.0) * (0.5 + random.clamp(0.0, 1.0) / 2.0);
-        let at = now + SignedDuration::from_millis((wait * 1000.0).round() as i64);
+        let wait = SignedDuration::from_secs_f64(whole.min(20.0) * (0.5 + random.clamp(0.0, 1.0) / 2.0));
+        let at = now + wait;
         (at.duration_since(started) <= self.at_most).then_some(at)
     }
 }
@@ -153,13 +153,14 @@ impl Jitter {
     }
 
     /// The next number in 0..1.
-    pub fn next(&mut self) -> f64 {
+    pub fn draw(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
-        f64::from((z >> 40) as u32) / f64::from(1_u32 << 24)
+        let top = u32::try_from(z >> 40).unwrap_or_default();
+        f64::from(top) / f64::from(1_u32 << 24)
     }
 }
 
@@ -289,11 +290,11 @@ mod tests {
     #[test]
     fn jitter_is_spread_over_the_unit_interval_and_repeatable() {
         let mut jitter = Jitter::new(7);
-        let numbers: Vec<f64> = (0..1000).map(|_| jitter.next()).collect();
+        let numbers: Vec<f64> = (0..1000).map(|_| jitter.draw()).collect();
         assert!(numbers.iter().all(|n| (0.0..1.0).contains(n)));
         let mean = numbers.iter().sum::<f64>() / 1000.0;
         assert!((0.45..0.55).contains(&mean), "mean {mean}");
         let mut again = Jitter::new(7);
-        assert!(numbers.iter().all(|n| (*n - again.next()).abs() < f64::EPSILON));
+        assert!(numbers.iter().all(|n| (*n - again.draw()).abs() < f64::EPSILON));
     }
 }

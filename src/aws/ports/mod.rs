@@ -7,7 +7,7 @@
 mod read;
 mod write;
 
-pub use read::{Completeness, MetricAnswer, MetricName, MetricQuestion, ReadAws};
+pub use read::{Completeness, MetricAnswer, MetricQuestion, MetricResult, ReadAws};
 pub use write::{ShardIncrease, WriteAws};
 
 use super::errors::{Operation, from_sdk};

@@ -4,11 +4,13 @@ use super::super::described::{ClusterDescription, GroupDescription, Page, Subnet
 use super::super::errors::Operation;
 use super::super::stats::CallObserver;
 use super::super::translate::{self, clusters, events, groups};
-use super::super::types::{AwsError, CacheEvent, ErrorClass};
+use super::super::types::{AwsError, CacheEvent, ErrorClass, Metric};
 use super::{Wire, elasticache};
 use crate::topology::{AccountId, NodeId};
 use aws_config::{SdkConfig, retry::RetryConfig};
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode};
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric as SdkMetric, MetricDataQuery, MetricStat, ScanBy, StatusCode,
+};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,29 +27,28 @@ pub struct ReadAws {
     wire: Arc<Wire>,
 }
 
-/// The metrics of namespace AWS/ElastiCache that we ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MetricName {
-    /// 1 = primary. Its minimum over the minute: a node that was not primary for the whole minute isn't.
-    IsMaster,
-    /// Seconds. Its maximum over the minute.
-    ReplicationLag,
-}
-
 /// One metric of one node: what CloudWatch bills.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetricQuestion {
     pub node: NodeId,
-    pub metric: MetricName,
+    pub metric: Metric,
 }
 
 /// A page of GetMetricData.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricAnswer {
-    /// By the question's place in the list: points (minute, value) in any order, and whether CloudWatch says that
-    /// these are all.
-    pub results: Vec<(usize, Vec<(Timestamp, f64)>, Completeness)>,
+    pub results: Vec<MetricResult>,
     pub next_token: Option<String>,
+}
+
+/// The answer to one question, or a part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricResult {
+    /// The question's place in the list.
+    pub question: usize,
+    /// (minute, value), in any order.
+    pub points: Vec<(Timestamp, f64)>,
+    pub completeness: Completeness,
 }
 
 /// `MetricDataResult.StatusCode`.
@@ -260,10 +261,14 @@ impl ReadAws {
             .once(op, billed, |sent| call.customize().interceptor(sent).send())
             .await?;
         let results = out.metric_data_results().iter().filter_map(|result| {
-            let place = result.id()?.strip_prefix('q')?.parse().ok()?;
+            let question = result.id()?.strip_prefix('q')?.parse().ok()?;
             let points = result.timestamps().iter().zip(result.values());
             let points = points.filter_map(|(at, value)| Some((translate::timestamp(at)?, *value)));
-            Some((place, points.collect(), completeness(result.status_code())))
+            Some(MetricResult {
+                question,
+                points: points.collect(),
+                completeness: completeness(result.status_code()),
+            })
         });
         Ok(MetricAnswer {
             results: results.collect(),
@@ -315,11 +320,12 @@ fn marker_of(marker: Option<&str>) -> Option<String> {
 
 fn metric_query(place: usize, question: &MetricQuestion) -> MetricDataQuery {
     let (name, stat) = match question.metric {
-        MetricName::IsMaster => ("IsMaster", "Minimum"),
-        MetricName::ReplicationLag => ("ReplicationLag", "Maximum"),
+        // The average: a minute in which the role changed shows as neither 0 nor 1.
+        Metric::IsMaster => ("IsMaster", "Average"),
+        Metric::ReplicationLag => ("ReplicationLag", "Maximum"),
     };
     let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
-    let metric = Metric::builder()
+    let metric = SdkMetric::builder()
         .namespace("AWS/ElastiCache")
         .metric_name(name)
         .dimensions(dimension("CacheClusterId", question.node.as_str()))

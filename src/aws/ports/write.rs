@@ -1,19 +1,27 @@
 //! Calls that change something. Each is sent once: an error with `maybe_sent` may or may not have taken effect, and
 //! only the topology tells.
 
+use super::super::errors::Operation;
+use super::super::limits::{Bucket, Budget, Limits};
 use super::super::stats::CallObserver;
-use super::super::types::AwsError;
-use super::{Wire, elasticache};
+use super::super::types::{AwsError, ErrorClass};
+use super::{Transmitted, Wire, elasticache};
 use crate::topology::{NodeId, Role, Shard, ShardId, ZoneName};
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_elasticache::types::{ConfigureShard, Tag};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Changes one region of one account. Deliberately not `Clone`: one executor owns it.
 pub struct WriteAws {
     elasticache: aws_sdk_elasticache::Client,
     wire: Wire,
+    pace: Mutex<Bucket>,
 }
 
 /// What one shard gets in an IncreaseReplicaCount.
@@ -60,7 +68,29 @@ impl WriteAws {
         Self {
             elasticache: aws_sdk_elasticache::Client::from_conf(conf.build()),
             wire: Wire { observer },
+            pace: Mutex::new(Limits::default().bucket(Budget::ElastiCacheWrites).clone()),
         }
+    }
+
+    /// Takes a turn to change something, or says when there is one. Turns come more slowly after a throttle.
+    pub fn turn(&self, now: Timestamp) -> Result<(), Timestamp> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    }
+
+    async fn send<T, E, F>(&self, op: Operation, send: impl FnOnce(Transmitted) -> F) -> Result<(), AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let answer = self.wire.once(op, 0, send).await;
+        let throttled = answer.as_ref().is_err_and(|e| e.class == ErrorClass::Throttled);
+        if throttled || answer.is_ok() {
+            self.pace
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .learn(throttled);
+        }
+        answer.map(drop)
     }
 
     /// Adds replicas to one or more shards of a group.
@@ -78,10 +108,8 @@ impl WriteAws {
             .set_replica_configuration(Some(shards))
             .apply_immediately(true);
         let op = elasticache("IncreaseReplicaCount");
-        self.wire
-            .once(op, 0, |sent| call.customize().interceptor(sent).send())
+        self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
-            .map(drop)
     }
 
     /// Removes these replicas. Never give it a primary: AWS then fails the operation later, by an event.
@@ -93,10 +121,8 @@ impl WriteAws {
             .replication_group_id(group);
         let call = call.set_replicas_to_remove(Some(nodes)).apply_immediately(true);
         let op = elasticache("DecreaseReplicaCount");
-        self.wire
-            .once(op, 0, |sent| call.customize().interceptor(sent).send())
+        self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
-            .map(drop)
     }
 
     /// Fails one shard over to its replica with the least lag, and replaces the old primary.
@@ -104,10 +130,8 @@ impl WriteAws {
         let call = self.elasticache.test_failover().replication_group_id(group);
         let call = call.node_group_id(shard.as_str());
         let op = elasticache("TestFailover");
-        self.wire
-            .once(op, 0, |sent| call.customize().interceptor(sent).send())
+        self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
-            .map(drop)
     }
 
     /// Turns automatic failover on, now and not in the maintenance window.
@@ -135,10 +159,8 @@ impl WriteAws {
             .set_multi_az_enabled(multi_az);
         let call = call.apply_immediately(true);
         let op = elasticache("ModifyReplicationGroup");
-        self.wire
-            .once(op, 0, |sent| call.customize().interceptor(sent).send())
+        self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
-            .map(drop)
     }
 
     /// Writes tags, such as the owner's.
@@ -157,9 +179,7 @@ impl WriteAws {
             .resource_name(arn)
             .set_tags(Some(tags));
         let op = elasticache("AddTagsToResource");
-        self.wire
-            .once(op, 0, |sent| call.customize().interceptor(sent).send())
+        self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
-            .map(drop)
     }
 }

@@ -6,18 +6,16 @@ use crate::topology::{
     ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, Switch, ZoneName,
 };
 use aws_sdk_elasticache::types::{
-    Endpoint, NodeGroup, NodeGroupMember, ReplicationGroup, ReplicationGroupPendingModifiedValues,
+    AutomaticFailoverStatus, ClusterMode as SdkMode, EffectiveDurability, Endpoint, MultiAzStatus, NodeGroup,
+    NodeGroupMember, ReplicationGroup, ReplicationGroupPendingModifiedValues,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `None` for a group without an identifier (AWS always sends one).
 pub fn group(sdk: &ReplicationGroup) -> Option<GroupDescription> {
     let identifier = sdk.replication_group_id()?.to_ascii_lowercase();
-    let multi_az = switch(
-        sdk.multi_az()
-            .map(aws_sdk_elasticache::types::MultiAzStatus::as_str),
-    );
-    let failover = switch(sdk.automatic_failover().map(|s| s.as_str()));
+    let multi_az = switch(sdk.multi_az().map(MultiAzStatus::as_str));
+    let failover = switch(sdk.automatic_failover().map(AutomaticFailoverStatus::as_str));
     let mode = cluster_mode(sdk);
     let understood = multi_az.is_some() && failover.is_some() && mode.is_some();
     Some(GroupDescription {
@@ -62,7 +60,7 @@ fn switch(word: Option<&str>) -> Option<Switch> {
 
 /// `ClusterMode` is the younger field; `ClusterEnabled` is always there.
 fn cluster_mode(sdk: &ReplicationGroup) -> Option<ClusterMode> {
-    match (sdk.cluster_mode().map(|m| m.as_str()), sdk.cluster_enabled()) {
+    match (sdk.cluster_mode().map(SdkMode::as_str), sdk.cluster_enabled()) {
         (Some("enabled"), _) | (None, Some(true)) => Some(ClusterMode::Enabled),
         (Some("disabled"), _) | (None, Some(false)) => Some(ClusterMode::Disabled),
         (Some("compatible"), _) => Some(ClusterMode::Compatible),
@@ -72,7 +70,7 @@ fn cluster_mode(sdk: &ReplicationGroup) -> Option<ClusterMode> {
 
 /// Anything but a known promise promises nothing.
 fn durability(sdk: &ReplicationGroup) -> Durability {
-    match sdk.effective_durability().map(|d| d.as_str()) {
+    match sdk.effective_durability().map(EffectiveDurability::as_str) {
         Some("sync") => Durability::Sync,
         Some("async") => Durability::Async,
         _ => Durability::Disabled,

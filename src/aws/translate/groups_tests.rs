@@ -1,10 +1,7 @@
 //! Shapes as AWS answers them: cluster mode disabled tells roles, enabled does not.
 
 use super::*;
-use aws_sdk_elasticache::types::{
-    AutomaticFailoverStatus, ClusterMode as SdkMode, EffectiveDurability, GlobalReplicationGroupInfo,
-    MultiAzStatus,
-};
+use aws_sdk_elasticache::types::GlobalReplicationGroupInfo;
 use rstest::rstest;
 
 fn sdk_member(id: &str, zone: &str, role: Option<&str>) -> NodeGroupMember {

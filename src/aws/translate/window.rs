@@ -2,6 +2,8 @@
 
 use crate::topology::WeeklyWindow;
 
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
 /// `sun:23:00-mon:01:30`; `None` for anything else.
 pub fn weekly_window(text: &str) -> Option<WeeklyWindow> {
     let (start, end) = text.trim().split_once('-')?;
@@ -17,7 +19,6 @@ fn minute_of_week(text: &str) -> Option<u16> {
     if parts.next().is_some() {
         return None;
     }
-    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let day = u16::try_from(DAYS.iter().position(|d| d.eq_ignore_ascii_case(day))?).ok()?;
     let hour: u16 = hour.parse().ok().filter(|h| *h < 24)?;
     let minute: u16 = minute.parse().ok().filter(|m| *m < 60)?;

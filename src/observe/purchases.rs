@@ -1,0 +1,195 @@
+//! Asking CloudWatch what the buying policy wants, 500 metrics a call.
+
+use super::interest::Ask;
+use super::pollers::Observer;
+use super::view::Asked;
+use crate::aws::limits::{Budget, Patience};
+use crate::aws::ports::{Completeness, MetricQuestion};
+use crate::aws::types::{AwsError, ErrorClass, Metric};
+use crate::clock::Clock;
+use crate::topology::NodeId;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// GetMetricData: at most 500 queries and 100,800 points a call.
+const QUERIES_PER_CALL: usize = 500;
+const POINTS_PER_CALL: usize = 100_800;
+const MOST_PAGES: usize = 100;
+
+/// What a purchase brought.
+#[derive(Debug, Default)]
+pub(super) struct Bought {
+    /// Groups about whose nodes CloudWatch answered.
+    pub groups: BTreeSet<String>,
+    /// The first failure. What it left unanswered is owed.
+    pub error: Option<AwsError>,
+}
+
+/// One question's answer so far.
+#[derive(Debug, Default)]
+struct Answer {
+    points: Vec<(Timestamp, f64)>,
+    complete: bool,
+}
+
+impl Observer {
+    /// Buys what is asked for and what is still owed.
+    pub(super) async fn purchase<C: Clock>(
+        &mut self,
+        asks: Vec<Ask>,
+        patience: Patience,
+        clock: &C,
+    ) -> Bought {
+        let mut by_window = gather(self.owed.drain(..).chain(asks));
+        self.forget_gone_nodes(&mut by_window);
+        let mut bought = Bought::default();
+        let mut asked_any = false;
+        let mut refused = false;
+        for (window, questions) in by_window {
+            for batch in questions.chunks(batch_size(window)) {
+                asked_any = true;
+                // After a refusal the rest would be refused as well.
+                let unanswered = if refused {
+                    batch.to_vec()
+                } else {
+                    self.batch(batch, window, patience, clock, &mut bought).await
+                };
+                refused |= unanswered.len() == batch.len();
+                self.owed.extend(unanswered.into_iter().map(|q| Ask {
+                    metric: q.metric,
+                    nodes: [q.node].into(),
+                    window,
+                }));
+            }
+        }
+        if let Some(error) = &bought.error {
+            self.view.metrics.error = Some(error.clone());
+        } else if asked_any {
+            self.view.metrics.complete_at = Some(clock.now());
+            self.view.metrics.error = None;
+        }
+        bought
+    }
+
+    /// Nodes that no group has any more are neither asked about nor remembered.
+    fn forget_gone_nodes(&mut self, asks: &mut BTreeMap<SignedDuration, Vec<MetricQuestion>>) {
+        let groups = self.view.groups.values();
+        let standing: BTreeSet<&NodeId> = groups.flat_map(|seen| &seen.value.member_clusters).collect();
+        for questions in asks.values_mut() {
+            questions.retain(|q| standing.contains(&q.node));
+        }
+        self.view.points.retain(|node, _| standing.contains(node));
+    }
+
+    /// One batch of questions over one window; those that weren't answered in full.
+    async fn batch<C: Clock>(
+        &mut self,
+        batch: &[MetricQuestion],
+        window: SignedDuration,
+        patience: Patience,
+        clock: &C,
+        bought: &mut Bought,
+    ) -> Vec<MetricQuestion> {
+        let at = clock.now();
+        let to = whole_minute(at);
+        let from = whole_minute(at - window);
+        let answers = match self.answers(batch, from, to, patience, clock).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                bought.error = Some(error);
+                return batch.to_vec();
+            }
+        };
+        let mut unanswered = Vec::new();
+        for (question, answer) in batch.iter().zip(answers) {
+            if !answer.complete {
+                bought.error.get_or_insert_with(incomplete);
+                unanswered.push(question.clone());
+                continue;
+            }
+            let log = self.view.points.entry(question.node.clone()).or_default();
+            log.absorb(question.metric, Asked { at, from, to }, &answer.points);
+        }
+        let asked: BTreeSet<&NodeId> = batch.iter().map(|q| &q.node).collect();
+        let of_asked = self.view.groups.iter().filter(|(_, seen)| {
+            let members = &seen.value.member_clusters;
+            members.iter().any(|node| asked.contains(node))
+        });
+        bought.groups.extend(of_asked.map(|(id, _)| id.clone()));
+        unanswered
+    }
+
+    async fn answers<C: Clock>(
+        &mut self,
+        batch: &[MetricQuestion],
+        from: Timestamp,
+        to: Timestamp,
+        patience: Patience,
+        clock: &C,
+    ) -> Result<Vec<Answer>, AwsError> {
+        let effort = Self::effort(clock, patience);
+        let mut answers: Vec<Answer> = batch.iter().map(|_| Answer::default()).collect();
+        let mut token: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let read = &self.read;
+            let page = self
+                .caller
+                .ask(clock, Budget::CloudWatch, effort, || {
+                    read.get_metric_data(batch, from, to, token.as_deref())
+                })
+                .await?;
+            for result in page.results {
+                if let Some(answer) = answers.get_mut(result.question) {
+                    answer.points.extend(result.points);
+                    answer.complete = result.completeness == Completeness::Complete;
+                }
+            }
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// Questions by window, each once.
+fn gather(asks: impl Iterator<Item = Ask>) -> BTreeMap<SignedDuration, Vec<MetricQuestion>> {
+    // The longest window in which each is asked for includes the others.
+    let mut longest: BTreeMap<(NodeId, Metric), SignedDuration> = BTreeMap::new();
+    for ask in asks {
+        for node in ask.nodes {
+            let window = longest.entry((node, ask.metric)).or_default();
+            *window = (*window).max(ask.window);
+        }
+    }
+    let mut by_window: BTreeMap<SignedDuration, Vec<MetricQuestion>> = BTreeMap::new();
+    for ((node, metric), window) in longest {
+        by_window
+            .entry(window)
+            .or_default()
+            .push(MetricQuestion { node, metric });
+    }
+    by_window
+}
+
+fn batch_size(window: SignedDuration) -> usize {
+    let minutes = usize::try_from(window.as_mins()).unwrap_or(0) + 1;
+    (POINTS_PER_CALL / minutes).clamp(1, QUERIES_PER_CALL)
+}
+
+fn whole_minute(at: Timestamp) -> Timestamp {
+    let into = at.as_second().rem_euclid(60);
+    Timestamp::from_second(at.as_second() - into).unwrap_or(at)
+}
+
+fn incomplete() -> AwsError {
+    AwsError {
+        class: ErrorClass::Transient,
+        service: "cloudwatch",
+        operation: "GetMetricData",
+        code: "PartialData".into(),
+        message: "some metrics were not answered in full".into(),
+        maybe_sent: true,
+    }
+}
