@@ -84,6 +84,8 @@ impl RemoteClock {
     }
 
     async fn park(&self, now: &Mutex<Timestamp>, until: Timestamp) {
+        // The clock answers in whole milliseconds; asked for less, its answer could stay short of what we wait for.
+        let until = whole_milliseconds(until);
         let path = format!("/_sim/clock/wait?until={until}&client={}", self.client);
         let mut told = false;
         loop {
@@ -136,6 +138,14 @@ impl Clock for RemoteClock {
 
 fn lock(now: &Mutex<Timestamp>) -> std::sync::MutexGuard<'_, Timestamp> {
     now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The first whole millisecond at or after it.
+fn whole_milliseconds(at: Timestamp) -> Timestamp {
+    let up = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Millisecond)
+        .mode(jiff::RoundMode::Ceil);
+    at.round(up).unwrap_or(at)
 }
 
 /// One HTTP/1.1 GET on a connection of its own.
@@ -232,6 +242,19 @@ mod tests {
         assert_eq!(
             error.to_string(),
             r#"the clock's address "ftp://x" must look like http://127.0.0.1:4599"#
+        );
+    }
+
+    #[test]
+    fn waits_are_rounded_up_to_what_the_clock_can_say() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798738241Z")),
+            at("2026-03-02T00:01:00.799Z")
+        );
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798Z")),
+            at("2026-03-02T00:01:00.798Z")
         );
     }
 
