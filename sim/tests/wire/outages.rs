@@ -318,3 +318,31 @@ async fn status_and_node_status_during_an_outage_are_what_the_switches_say() {
     plain.fail_zone(A).unwrap();
     assert_eq!(status(&plain, "sessions"), "available");
 }
+
+#[tokio::test]
+async fn a_recovery_planned_before_the_zone_died_does_not_take_place() {
+    let sim = stepped(&sessions()).await;
+    sim.fail_node("sessions-0001-002").unwrap();
+    minutes(&sim, 1).await;
+    sim.fail_zone(C).unwrap();
+    seconds(&sim, 30).await;
+    sim.recover_zone(C).unwrap();
+    minutes(&sim, 20).await;
+    let reply = cache(&sim)
+        .describe_events()
+        .source_identifier("sessions-0001-002")
+        .send()
+        .await
+        .unwrap();
+    let times: Vec<_> = reply
+        .events()
+        .iter()
+        .filter(|event| event.message().is_some_and(|text| text.contains("ecover")))
+        .map(|event| event.date().unwrap().to_string())
+        .collect();
+    assert_eq!(
+        times,
+        ["2026-03-02T00:11:30Z", "2026-03-02T00:02:30Z"],
+        "counted from the zone's return"
+    );
+}
