@@ -3,7 +3,12 @@
 //! Everything that waits or ages takes its time from a [`Clock`], so that a rehearsal can run days in minutes.
 //! AWS request signing and HTTP timeouts stay on real time.
 
+mod remote;
+
+pub use remote::{ClockError, RemoteClock};
+
 use jiff::Timestamp;
+use std::time::{Duration, Instant};
 
 /// Now, and waiting for later.
 pub trait Clock: Send + Sync {
@@ -39,9 +44,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// Measures how long a call took, in real time (monotonic; for metrics and logs, never for decisions).
+/// Measures how long something took, in real time (monotonic; for metrics, heartbeats and the rehearsal's clock, never
+/// for decisions).
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(std::time::Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     #[expect(
@@ -49,10 +55,33 @@ impl Stopwatch {
         reason = "this is the place that reads the machine's clock"
     )]
     pub fn start() -> Self {
-        Self(std::time::Instant::now())
+        Self(Instant::now())
     }
 
-    pub fn elapsed(&self) -> std::time::Duration {
+    pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+/// The clock chosen at start.
+#[derive(Debug)]
+pub enum AnyClock {
+    System(SystemClock),
+    Remote(RemoteClock),
+}
+
+impl Clock for AnyClock {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::System(clock) => clock.now(),
+            Self::Remote(clock) => clock.now(),
+        }
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        match self {
+            Self::System(clock) => clock.sleep_until(until).await,
+            Self::Remote(clock) => clock.sleep_until(until).await,
+        }
     }
 }

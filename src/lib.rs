@@ -20,6 +20,8 @@ pub mod api;
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod document;
+pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;

@@ -164,10 +164,8 @@ pub(crate) fn act(world: &mut World, index: usize, generation: u64) {
     let result = perform(world, &actor);
     let busy = matches!(&result, Err(refusal) if refusal.starts_with("InvalidReplicationGroupState"));
     let retry = busy && actor.spec.every.is_none_or(|every| every.0 > TRY_AGAIN.0 * 2);
-    if !retry {
-        if let Some(actor) = world.actors.get_mut(index) {
-            actor.deeds += 1;
-        }
+    if !retry && let Some(actor) = world.actors.get_mut(index) {
+        actor.deeds += 1;
     }
     let deed = actor.spec.does.word();
     if result.as_ref().is_ok_and(|done| !done) {

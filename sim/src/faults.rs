@@ -12,6 +12,7 @@ use crate::service::{ApiError, Quirks};
 use crate::units::{Moment, Span};
 
 /// A rule as written. An effect may stand on its own (`throttle: true`) or under `effect` (`effect: throttle`).
+#[expect(clippy::struct_excessive_bools, reason = "each is a word that people write")]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RuleSpec {

@@ -24,9 +24,9 @@ use crate::control;
 use crate::faults::{Facts, Outcome};
 use crate::service::{ApiError, Caller, Ctx, Quirks, Service, cloudwatch, elasticache, is_mutating, sts};
 use crate::shared::Shared;
-use crate::wire::cbor;
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
+use crate::wire::{cbor, json};
 
 /// Largest request taken.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -175,7 +175,7 @@ impl Inbound {
     }
 
     /// The replication group that the call names.
-    fn target(&self, params: &BTreeMap<String, String>) -> Option<String> {
+    fn target(params: &BTreeMap<String, String>) -> Option<String> {
         let arn_id = |arn: &String| arn.rsplit(':').next().map(str::to_owned);
         let named = params.get("ReplicationGroupId").cloned();
         named
@@ -186,7 +186,7 @@ impl Inbound {
     fn flat(&self) -> BTreeMap<String, String> {
         match &self.input {
             Input::Form(form) => form.as_map().clone(),
-            Input::Value(value) => cloudwatch::flatten(value),
+            Input::Value(value) => json::flatten(value),
         }
     }
 }
@@ -273,7 +273,7 @@ fn admit(
     shared.with(|inner| {
         let now = inner.world.now();
         let params = inbound.flat();
-        let target = inbound.target(&params);
+        let target = Inbound::target(&params);
         let credentials_now = inner.credentials_now();
         let caller = auth::caller(
             &inbound.scope,
@@ -354,7 +354,7 @@ fn perform(
             (Service::CloudWatch, input) => {
                 let value = match input {
                     Input::Value(value) => value,
-                    Input::Form(form) => cloudwatch::form_to_json(form.as_map()),
+                    Input::Form(form) => json::form_to_json(form.as_map()),
                 };
                 cloudwatch::dispatch(&mut ctx, &inbound.action, value).map(Body::Metrics)
             }

@@ -20,7 +20,7 @@ use crate::state::{State, view};
 use crate::world::{World, WorldSpec};
 
 /// Real time that one step of the clock waits for clients.
-pub const STALL_LIMIT: Duration = Duration::from_secs(60);
+pub const STALL_LIMIT: Duration = Duration::from_mins(1);
 /// Pause between looks while waiting, for clients that vanish without a tick.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 

@@ -143,10 +143,10 @@ pub fn epoch_seconds(at: Timestamp) -> f64 {
 )]
 pub fn from_epoch_seconds(seconds: f64) -> Option<Timestamp> {
     let millis = (seconds * 1000.0).round();
-    if !(millis.abs() < 1e15) {
-        return None;
-    }
-    Timestamp::from_millisecond(millis as i64).ok()
+    let in_range = millis.abs() < 1e15;
+    in_range
+        .then(|| Timestamp::from_millisecond(millis as i64).ok())
+        .flatten()
 }
 
 #[cfg(test)]

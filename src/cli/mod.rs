@@ -1,1 +1,67 @@
-//! The command line.
+//! The command line: arguments in, exit code out.
+//!
+//! [`args`] is what was typed, [`settings`] what the process found around it (the only reader of the environment);
+//! one file per subcommand. Nothing here decides anything about a stack: that is [`crate::plan`].
+
+pub mod args;
+pub mod crds;
+pub mod exit;
+pub mod run;
+pub mod settings;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use exit::Exit;
+use settings::Settings;
+use std::process::ExitCode;
+
+/// Parses the process's arguments, runs the command, prints its error if it has one.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let settings = Settings::of_process(cli.color);
+    match dispatch(cli.command, &settings) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::Error.into()
+        }
+    }
+}
+
+/// Help and version go to stdout with 0; every mistake in the arguments is 1 (2 means "actions are planned").
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed pipe is the reader's wish.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+        _ => Exit::Error.into(),
+    }
+}
+
+fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
+    match command {
+        Command::Crds => print(&crds::yaml()?),
+        Command::Run(args) => block_on(run::run(args, settings)),
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is no error.
+fn print(text: &str) -> anyhow::Result<Exit> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+/// Runs a command that talks to AWS.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
+}

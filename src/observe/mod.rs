@@ -11,6 +11,7 @@ mod fresh;
 pub mod health;
 pub mod interest;
 mod listing;
+pub mod memory;
 mod pollers;
 mod purchases;
 pub mod roles;
@@ -25,3 +26,6 @@ pub use pollers::{Changes, Observer, Wanted};
 pub use schedule::PollSettings;
 pub use view::RegionView;
 pub use zones::ZoneWatch;
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,12 @@ impl fmt::Display for ActionId {
     }
 }
 
+impl fmt::Display for ActionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl ActionKind {
     pub fn action_type(&self) -> ActionType {
         match self {
@@ -107,6 +113,17 @@ impl ActionKind {
 }
 
 impl ActionType {
+    /// As spelled in manifests and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EnableAutomaticFailover => "EnableAutomaticFailover",
+            Self::EnableMultiAz => "EnableMultiAz",
+            Self::AddReplica => "AddReplica",
+            Self::RemoveReplica => "RemoveReplica",
+            Self::MovePrimary => "MovePrimary",
+        }
+    }
+
     pub fn class(self) -> ActionClass {
         match self {
             Self::EnableAutomaticFailover | Self::EnableMultiAz | Self::AddReplica => ActionClass::Additive,

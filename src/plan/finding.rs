@@ -61,3 +61,33 @@ pub enum FindingCode {
     /// Two stacks name this resource and the other one is the elder.
     ClaimedByElder,
 }
+
+impl FindingCode {
+    /// Every code, in order.
+    pub const ALL: [Self; 24] = [
+        Self::SingleZone,
+        Self::ZoneMissing,
+        Self::MultiAzDisabled,
+        Self::AutomaticFailoverDisabled,
+        Self::ShardColocated,
+        Self::ReplicaShortfall,
+        Self::ReplicaStranded,
+        Self::FailoverMayBeSlow,
+        Self::ManagedElsewhere,
+        Self::NodeOutsideZones,
+        Self::NodeSkew,
+        Self::PrimarySkew,
+        Self::PrimaryOutOfPreferredZone,
+        Self::RoleUnknown,
+        Self::ZoneImpaired,
+        Self::ReplicationLagHigh,
+        Self::ObjectiveUnmet,
+        Self::NoReplicaWanted,
+        Self::NoEligibleZone,
+        Self::SurplusReplica,
+        Self::ResourceNotFound,
+        Self::ResourceBusy,
+        Self::AccessDenied,
+        Self::ClaimedByElder,
+    ];
+}

@@ -176,7 +176,7 @@ impl Ticket {
 }
 
 /// What the whole controller knows beyond one stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
     /// `--installation`; nothing acts without it.
     pub installation: Option<String>,
@@ -184,18 +184,36 @@ pub struct Fleet {
     pub stop: Option<String>,
     /// Disruptive tickets open now in other stacks.
     pub disruptions_in_flight: u32,
-    /// Default 1 per stack; this is the controller's own limit.
+    /// The controller's own limit, beside the stack's. Default 5; 0 allows none.
     pub max_concurrent_disruptions: u32,
     /// Nodes that we added and that stand, over all stacks.
     pub added_nodes: u32,
+    /// Default 100; 0 allows none.
     pub max_added_nodes: u32,
     /// Node groups failed over by TestFailover in the last 24 h, per account and region, from events (ours and
     /// everybody's): the times, oldest first.
     pub test_failovers: BTreeMap<(Option<AccountId>, Region), Vec<Timestamp>>,
-    /// AWS allows 15 node groups per rolling 24 h; we stop at this many.
+    /// AWS allows 15 node groups per rolling 24 h; we stop at this many. Default 10.
     pub test_failover_limit: u32,
     /// Components of this stack that an elder stack claims, with the elder's name.
     pub claimed_by_elder: BTreeMap<ComponentName, String>,
     /// Another process holds the lease, or ours is about to end: observe only.
     pub not_leader: Option<String>,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self {
+            installation: None,
+            stop: None,
+            disruptions_in_flight: 0,
+            max_concurrent_disruptions: 5,
+            added_nodes: 0,
+            max_added_nodes: 100,
+            test_failovers: BTreeMap::new(),
+            test_failover_limit: 10,
+            claimed_by_elder: BTreeMap::new(),
+            not_leader: None,
+        }
+    }
 }

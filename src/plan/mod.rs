@@ -3,11 +3,18 @@
 //! Same input, same bytes: no clock, no client, ordered maps only.
 
 pub mod action;
+pub mod approvals;
 pub mod copies;
+pub mod estimate;
 pub mod finding;
+pub mod findings;
 pub mod guardrails;
 pub mod history;
+pub mod id;
 pub mod intent;
+pub mod judge;
+pub(crate) mod text;
+pub mod windows;
 
 pub use action::{Action, ActionClass, ActionId, ActionKind, ActionType};
 pub use finding::{Finding, FindingCode, Severity};
@@ -45,7 +52,8 @@ pub struct ZoneReport {
 }
 
 /// A hash of namespace/name, the canonical spec, the latest foreign failover and the ordered disruptive steps
-/// (type, component, subject). Lag, holds and the expected winner do not change it.
+/// (type, component, subject). Lag, holds and the expected winner do not change it. Where the policy of an additive
+/// type is `Approve`, its steps count too: an approval must name what it covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct PlanId(pub String);

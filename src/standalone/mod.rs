@@ -1,1 +1,8 @@
 //! The loop over a directory of manifests, without Kubernetes.
+
+pub mod lock;
+pub mod records;
+pub mod stop;
+
+#[cfg(test)]
+mod support;

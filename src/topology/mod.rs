@@ -112,6 +112,15 @@ pub enum Gap {
     Events(String),
 }
 
+impl Gap {
+    /// What is lacking, as observed.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Description(s) | Self::Metrics(s) | Self::Events(s) => s.trim_end_matches('.'),
+        }
+    }
+}
+
 /// Settings of a replication group that decide what survives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {

@@ -1,6 +1,13 @@
-//! What the loss of one zone would do to one component.
+//! What the loss of one zone would do to one component, and the part of that question that needs nothing but a
+//! shard: who would be left, and would AWS promote it?
+//!
+//! ElastiCache promotes the least-lagging replica by itself when automatic failover is on (ElastiCache User Guide,
+//! "Minimizing downtime with Multi-AZ"). With it off, a lost primary is built anew in its own zone, which is the zone
+//! that is gone. So a shard survives a zone when its healthy primary stands elsewhere, or when a healthy copy stands
+//! elsewhere and automatic failover is on. Where roles are unknown, every node that may be the primary is tried: if
+//! all answers agree, the answer is known.
 
-use super::{ComponentName, ZoneName};
+use super::{ComponentName, Health, Node, NodeId, Role, Shard, Switch, ZoneName};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -27,4 +34,111 @@ pub enum Survival {
     /// Nothing proves that it would survive.
     Unknown,
     Lost,
+}
+
+/// What becomes of one shard when a zone goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// Its primary is healthy and stands elsewhere.
+    Keeps,
+    /// A healthy copy elsewhere is promoted.
+    Promotes,
+    /// Some possible primaries lead to survival and some to loss.
+    RoleDecides,
+    /// Only copies of unknown health are left.
+    HealthDecides,
+    /// Automatic failover is being turned on or off.
+    FailoverChanging,
+    /// It has no nodes (yet).
+    Empty,
+    /// No healthy copy is left.
+    NoCopy,
+    /// A healthy copy is left, and nothing would promote it.
+    FailoverOff,
+}
+
+impl Fate {
+    /// `Degraded` is a matter of promises, which a shard doesn't know.
+    pub fn survival(self) -> Survival {
+        match self {
+            Self::Keeps | Self::Promotes => Survival::Survives,
+            Self::RoleDecides | Self::HealthDecides | Self::FailoverChanging | Self::Empty => {
+                Survival::Unknown
+            }
+            Self::NoCopy | Self::FailoverOff => Survival::Lost,
+        }
+    }
+}
+
+/// What becomes of this shard when `zone` goes, given the setting of automatic failover.
+///
+/// Worked example, `a:P c:r`: without `c` the shard keeps its primary; without `a` the copy in `c` is promoted, or,
+/// with automatic failover off, is left as a replica that nothing promotes.
+pub fn fate(shard: &Shard, zone: &ZoneName, failover: Switch) -> Fate {
+    let fates: Vec<Fate> = possible_primaries(shard)
+        .into_iter()
+        .map(|(id, node)| fate_if_primary(shard, zone, failover, id, node))
+        .collect();
+    let (Some(best), Some(worst)) = (fates.iter().min(), fates.iter().max()) else {
+        return Fate::Empty;
+    };
+    if best.survival() == worst.survival() {
+        *worst
+    } else {
+        Fate::RoleDecides
+    }
+}
+
+/// Every node that the evidence allows to be the primary: those known to be it and those of unknown role; all, when
+/// every node is known to be a replica (a contradiction, or a promotion not yet seen).
+pub fn possible_primaries(shard: &Shard) -> Vec<(&NodeId, &Node)> {
+    let possible: Vec<_> = shard
+        .nodes
+        .iter()
+        .filter(|(_, n)| matches!(n.role, Role::Primary | Role::Unknown))
+        .collect();
+    if possible.is_empty() {
+        shard.nodes.iter().collect()
+    } else {
+        possible
+    }
+}
+
+fn fate_if_primary(shard: &Shard, zone: &ZoneName, failover: Switch, id: &NodeId, primary: &Node) -> Fate {
+    if primary.zone != *zone && primary.health == Health::Healthy {
+        return Fate::Keeps;
+    }
+    let promotion = promotion(shard, zone, failover, id);
+    if primary.zone != *zone && primary.health == Health::Unknown && promotion != Fate::Promotes {
+        return Fate::HealthDecides;
+    }
+    promotion
+}
+
+/// What AWS does when `primary` is lost together with `zone`.
+fn promotion(shard: &Shard, zone: &ZoneName, failover: Switch, primary: &NodeId) -> Fate {
+    let left = |health: Health| {
+        shard
+            .nodes
+            .iter()
+            .any(|(id, n)| id != primary && n.zone != *zone && n.health == health)
+    };
+    let (certain, perhaps) = (left(Health::Healthy), left(Health::Unknown));
+    match failover {
+        _ if !certain && !perhaps => Fate::NoCopy,
+        Switch::Disabled => Fate::FailoverOff,
+        Switch::Enabling | Switch::Disabling => Fate::FailoverChanging,
+        Switch::Enabled if certain => Fate::Promotes,
+        Switch::Enabled => Fate::HealthDecides,
+    }
+}
+
+/// The lag of the copy that AWS would promote (the least of the known lags of the healthy copies outside `zone`);
+/// `None` when no lag is known.
+pub fn heir_lag(shard: &Shard, zone: &ZoneName) -> Option<SignedDuration> {
+    shard
+        .healthy()
+        .filter(|(_, n)| n.zone != *zone && n.role != Role::Primary)
+        .filter_map(|(_, n)| n.lag)
+        .min()
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: API reference GetMetricData, MetricDataQuery, MetricDataResult; guide *Metrics for Valkey and Redis OSS*
 //! (`IsMaster`, `ReplicationLag`, one-minute points). A metric that nobody publishes gives an empty result, as on AWS.
-//! Requests arrive as JSON values, whatever the wire format was; `cloudwatch_wire` parts are at the end of this file.
+//! Requests arrive as JSON values, whatever the wire format was.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -57,7 +57,8 @@ struct MetricStat {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Metric {
     namespace: String,
-    metric_name: String,
+    #[serde(rename = "MetricName")]
+    name: String,
     #[serde(default)]
     dimensions: Vec<Dimension>,
 }
@@ -130,8 +131,8 @@ pub fn dispatch(ctx: &mut Ctx<'_>, action: &str, input: serde_json::Value) -> Re
     }
     let request: Request =
         serde_json::from_value(input).map_err(|e| invalid(format!("GetMetricData: {e}")))?;
-    let (start, end) = (request.start_time.instant()?, request.end_time.instant()?);
-    if start >= end {
+    let (from, to) = (request.start_time.instant()?, request.end_time.instant()?);
+    if from >= to {
         return Err(invalid(
             "The parameter StartTime must be less than the parameter EndTime.",
         ));
@@ -154,12 +155,14 @@ pub fn dispatch(ctx: &mut Ctx<'_>, action: &str, input: serde_json::Value) -> Re
         .iter()
         .filter(|query| query.return_data != Some(false))
     {
-        let Some(stat) = &query.metric_stat else { continue };
-        let mut points = points(ctx, stat, start, end);
+        let Some(metric) = &query.metric_stat else {
+            continue;
+        };
+        let mut points = points(ctx, metric, from, to);
         if !ascending {
             points.reverse();
         }
-        let label = query.label.clone().unwrap_or_else(|| label_of(&stat.metric));
+        let label = query.label.clone().unwrap_or_else(|| label_of(&metric.metric));
         results.push(Series {
             id: query.id.clone(),
             label,
@@ -223,8 +226,8 @@ fn label_of(metric: &Metric) -> String {
         .iter()
         .find(|dimension| dimension.name == "CacheClusterId")
     {
-        Some(dimension) => format!("{} {}", dimension.value, metric.metric_name),
-        None => metric.metric_name.clone(),
+        Some(dimension) => format!("{} {}", dimension.value, metric.name),
+        None => metric.name.clone(),
     }
 }
 
@@ -245,11 +248,11 @@ fn node_of(metric: &Metric) -> Option<&str> {
 }
 
 /// Points of one metric, oldest first.
-fn points(ctx: &Ctx<'_>, stat: &MetricStat, start: Timestamp, end: Timestamp) -> Vec<(Timestamp, f64)> {
-    let metric = &stat.metric;
-    let known = match (metric.namespace.as_str(), metric.metric_name.as_str()) {
-        ("AWS/ElastiCache", "IsMaster") => stat.unit.as_deref().is_none_or(|unit| unit == "Count"),
-        ("AWS/ElastiCache", "ReplicationLag") => stat.unit.as_deref().is_none_or(|unit| unit == "Seconds"),
+fn points(ctx: &Ctx<'_>, asked: &MetricStat, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, f64)> {
+    let metric = &asked.metric;
+    let known = match (metric.namespace.as_str(), metric.name.as_str()) {
+        ("AWS/ElastiCache", "IsMaster") => asked.unit.as_deref().is_none_or(|unit| unit == "Count"),
+        ("AWS/ElastiCache", "ReplicationLag") => asked.unit.as_deref().is_none_or(|unit| unit == "Seconds"),
         (namespace, name) => {
             tracing::warn!(namespace, name, "Metric that the simulator doesn't publish");
             false
@@ -262,14 +265,14 @@ fn points(ctx: &Ctx<'_>, stat: &MetricStat, start: Timestamp, end: Timestamp) ->
         return Vec::new();
     }
     let (place, now) = (&ctx.caller.place, ctx.as_of());
-    let first = floor_minute(start);
-    let minutes = stat.period / 60;
+    let first = floor_minute(from);
+    let minutes = asked.period / 60;
     let mut buckets: Vec<(Timestamp, Vec<f64>)> = Vec::new();
     let mut index = 0;
     let mut minute = first.max(earliest(ctx, place, node, first));
     index += minute.duration_since(first).as_mins();
-    while minute < end && minute <= now {
-        if let Some(value) = minute_point(ctx, place, node, minute, now, &metric.metric_name) {
+    while minute < to && minute <= now {
+        if let Some(value) = minute_point(ctx, place, node, minute, now, &metric.name) {
             let bucket = first + SignedDuration::from_mins(index / minutes * minutes);
             match buckets.last_mut() {
                 Some((at, values)) if *at == bucket => values.push(value),
@@ -281,7 +284,7 @@ fn points(ctx: &Ctx<'_>, stat: &MetricStat, start: Timestamp, end: Timestamp) ->
     }
     buckets
         .into_iter()
-        .map(|(at, values)| (at, fold(stat.stat, &values)))
+        .map(|(at, values)| (at, fold(asked.stat, &values)))
         .collect()
 }
 
@@ -446,101 +449,19 @@ impl MetricReply {
                 series
                     .points
                     .iter()
-                    .for_each(|(at, _)| x.text("member", stamp(*at)))
+                    .for_each(|(at, _)| x.text("member", stamp(*at)));
             });
             x.node("Values", |x| {
                 series
                     .points
                     .iter()
-                    .for_each(|(_, value)| x.text("member", value))
+                    .for_each(|(_, value)| x.text("member", value));
             });
         });
         xml.opt("NextToken", self.next_token.as_ref());
         xml.node("Messages", |_| {});
         xml.finish()
     }
-}
-
-/// A Query form as the JSON value that the other formats would send: `.member.N` becomes an array, and the few members
-/// that aren't text get their types.
-pub fn form_to_json(form: &std::collections::BTreeMap<String, String>) -> serde_json::Value {
-    use serde_json::{Map, Value};
-    fn tree<'a>(pairs: &[(&'a str, &'a str)]) -> Value {
-        if let [("", value)] = pairs {
-            return (*value).into();
-        }
-        let mut groups: std::collections::BTreeMap<&str, Vec<(&str, &str)>> =
-            std::collections::BTreeMap::new();
-        for (key, value) in pairs {
-            let (head, rest) = key.split_once('.').unwrap_or((key, ""));
-            groups.entry(head).or_default().push((rest, value));
-        }
-        if groups.len() == 1
-            && let Some(items) = groups.get("member")
-        {
-            let mut numbered: std::collections::BTreeMap<u32, Vec<(&str, &str)>> =
-                std::collections::BTreeMap::new();
-            for (key, value) in items {
-                let (number, rest) = key.split_once('.').unwrap_or((key, ""));
-                numbered
-                    .entry(number.parse().unwrap_or_default())
-                    .or_default()
-                    .push((rest, value));
-            }
-            return numbered.values().map(|pairs| tree(pairs)).collect();
-        }
-        let mut map = Map::new();
-        for (head, pairs) in groups {
-            let value = match (head, tree(&pairs)) {
-                ("Period" | "MaxDatapoints", Value::String(text)) => {
-                    text.parse::<i64>().map_or(Value::String(text), Into::into)
-                }
-                ("ReturnData", Value::String(text)) => {
-                    text.parse::<bool>().map_or(Value::String(text), Into::into)
-                }
-                (_, value) => value,
-            };
-            map.insert(head.to_owned(), value);
-        }
-        Value::Object(map)
-    }
-    let pairs: Vec<(&str, &str)> = form
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
-    tree(&pairs)
-}
-
-/// A JSON value as flat pairs, for the call log.
-pub fn flatten(value: &serde_json::Value) -> std::collections::BTreeMap<String, String> {
-    fn walk(prefix: &str, value: &serde_json::Value, out: &mut std::collections::BTreeMap<String, String>) {
-        let join = |key: &str| {
-            if prefix.is_empty() {
-                key.to_owned()
-            } else {
-                format!("{prefix}.{key}")
-            }
-        };
-        match value {
-            serde_json::Value::Object(map) => {
-                map.iter().for_each(|(key, value)| walk(&join(key), value, out))
-            }
-            serde_json::Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    walk(&join(&(index + 1).to_string()), item, out);
-                }
-            }
-            serde_json::Value::String(text) => {
-                out.insert(prefix.to_owned(), text.clone());
-            }
-            other => {
-                out.insert(prefix.to_owned(), other.to_string());
-            }
-        }
-    }
-    let mut out = std::collections::BTreeMap::new();
-    walk("", value, &mut out);
-    out
 }
 
 #[cfg(test)]
@@ -576,28 +497,5 @@ mod tests {
             [0, 1]
         );
         assert_eq!(last.next_token, None);
-    }
-
-    #[test]
-    fn forms_become_the_value_that_json_would_be() {
-        let form = [
-            ("StartTime", "2026-03-02T00:00:00Z"),
-            ("MetricDataQueries.member.1.Id", "m1"),
-            ("MetricDataQueries.member.1.MetricStat.Period", "60"),
-            (
-                "MetricDataQueries.member.1.MetricStat.Metric.Dimensions.member.1.Name",
-                "CacheClusterId",
-            ),
-        ];
-        let form = form
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        let json = form_to_json(&form);
-        assert_eq!(json["MetricDataQueries"][0]["MetricStat"]["Period"], 60);
-        assert_eq!(
-            json["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Name"],
-            "CacheClusterId"
-        );
     }
 }

@@ -77,7 +77,9 @@ fn assume_role(
         ApiError::new("AccessDenied", 403, text)
     };
     match ctx.world.roles.get(&role) {
-        Some(rule) if rule.external_id.is_some() && rule.external_id != external_id => return Err(denied()),
+        Some(known) if known.external_id.is_some() && known.external_id != external_id => {
+            return Err(denied());
+        }
         None if !ctx.world.roles.is_empty() => return Err(denied()),
         _ => {}
     }

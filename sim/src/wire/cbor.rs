@@ -51,17 +51,17 @@ impl Writer {
         let bytes = count.to_be_bytes();
         match count {
             0..=23 => self.out.push(major | bytes[7]),
-            24..=0xff => self.out.extend_from_slice(&[major | 24, bytes[7]]),
+            24..=0xff => self.out.extend_from_slice(&[major | 0x18, bytes[7]]),
             0x100..=0xffff => {
-                self.out.push(major | 25);
+                self.out.push(major | 0x19);
                 self.out.extend_from_slice(&bytes[6..]);
             }
             0x1_0000..=0xffff_ffff => {
-                self.out.push(major | 26);
+                self.out.push(major | 0x1a);
                 self.out.extend_from_slice(&bytes[4..]);
             }
             _ => {
-                self.out.push(major | 27);
+                self.out.push(major | 0x1b);
                 self.out.extend_from_slice(&bytes);
             }
         }

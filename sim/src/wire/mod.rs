@@ -4,5 +4,6 @@
 //! and rpcv2Cbor.
 
 pub mod cbor;
+pub mod json;
 pub mod query;
 pub mod xml;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::change::{NewGroup, NewNode, NewShard};
+use super::make::{NewGroup, NewNode, NewShard};
 use super::model::{ClusterMode, Echo, GroupKey, Life, Phase, Place, SubnetGroup, Zone};
 use super::spec::{
     FullShardSpec, GenerateSpec, GroupSpec, NodeSpec, ShardSpec, SubnetGroupSpec, WorldSpec, parse_shard,
@@ -124,7 +124,15 @@ impl World {
         }
         let now = self.now;
         if let Some(group) = self.group_mut(&key) {
-            group.created = now - jiff::SignedDuration::from_hours(24 * 90);
+            let created = now - jiff::SignedDuration::from_hours(24 * 90);
+            group.created = created;
+            for node in group
+                .shards
+                .values_mut()
+                .flat_map(|shard| shard.nodes.values_mut())
+            {
+                node.created = created;
+            }
         }
         for node in nodes {
             self.trace_node_since_long_ago(&key, &node);

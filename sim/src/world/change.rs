@@ -1,166 +1,21 @@
-//! What the API set in motion: nodes and shards that come and go, settings that change, groups that are made and ended.
+//! What the API set in motion: nodes and shards that come and go, settings that change.
 //!
 //! Callers have validated. Every accepted change makes the group `modifying` for the world's timings, shows in
 //! DescribeEvents, and may be marked to be rolled back, as ElastiCache does without telling anybody but the event log.
 //! Texts of node events are AWS's own; texts about counts and shards are the simulator's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::units::Span;
 
-use super::model::{
-    ClusterMode, Echo, GlobalSpec, Group, GroupKey, Life, Node, Operation, OperationKind, Phase,
-    SettingsChange, Shard,
-};
+use super::make::{NewNode, NewShard, even_slots};
+use super::model::{Group, GroupKey, Life, Node, Operation, OperationKind, Phase, SettingsChange};
 use super::traces::Reading;
 use super::{Due, World, window};
 
-/// A node to be.
-#[derive(Clone, Debug)]
-pub struct NewNode {
-    /// Cache cluster id; the lowest free one when absent.
-    pub id: Option<String>,
-    /// Zone name.
-    pub zone: String,
-    /// Replication lag as a replica.
-    pub lag: f64,
-}
-
-/// A shard to be; its first node is the primary.
-#[derive(Clone, Debug)]
-pub struct NewShard {
-    /// Four digits.
-    pub id: String,
-    /// Key slots; even shares when absent.
-    pub slots: Option<String>,
-    /// The nodes, primary first. (A world file may number them otherwise, by giving ids.)
-    pub nodes: Vec<NewNode>,
-}
-
-/// A replication group to be.
-#[derive(Clone, Debug)]
-pub struct NewGroup {
-    /// Its full name.
-    pub key: GroupKey,
-    /// Free text.
-    pub description: String,
-    /// Cluster mode.
-    pub mode: ClusterMode,
-    /// Automatic failover on?
-    pub automatic_failover: bool,
-    /// Multi-AZ on?
-    pub multi_az: bool,
-    /// Cache subnet group.
-    pub subnet_group: String,
-    /// Its shards.
-    pub shards: Vec<NewShard>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-    /// Weekly window.
-    pub window: String,
-    /// Global datastore.
-    pub global: Option<GlobalSpec>,
-    /// Stored and repeated.
-    pub echo: Echo,
-}
-
-/// Even shares of the 16,384 key slots.
-pub(super) fn even_slots(share: usize, of: usize) -> String {
-    let of = of.max(1);
-    format!("{}-{}", share * 16384 / of, (share + 1) * 16384 / of - 1)
-}
-
 impl World {
-    /// Starts to create a group.
-    pub(crate) fn create_group(&mut self, new: NewGroup) {
-        let key = new.key.clone();
-        let group = self.assemble(new, Phase::Creating, Life::Starting);
-        self.insert_group(group);
-        let at = self.after(self.timings.group_creation);
-        self.schedule(at, Due::GroupReady { key });
-    }
-
-    /// A group from its description.
-    pub(super) fn assemble(&self, new: NewGroup, phase: Phase, life: Life) -> Group {
-        let mut group = Group {
-            sharded_names: new.mode == ClusterMode::Enabled,
-            key: new.key,
-            description: new.description,
-            mode: new.mode,
-            phase,
-            operation: None,
-            deferred: SettingsChange::default(),
-            automatic_failover: new.automatic_failover,
-            multi_az: new.multi_az,
-            subnet_group: new.subnet_group,
-            shards: BTreeMap::new(),
-            tags: new.tags,
-            window: new.window,
-            global: new.global,
-            created: self.now,
-            echo: new.echo,
-        };
-        let count = new.shards.len();
-        for (position, shard) in new.shards.into_iter().enumerate() {
-            let slots = shard.slots.clone().unwrap_or_else(|| even_slots(position, count));
-            let id = shard.id.clone();
-            let made = self.assemble_shard(&group, shard, slots, life);
-            group.shards.insert(id, made);
-        }
-        group
-    }
-
-    fn assemble_shard(&self, group: &Group, new: NewShard, slots: String, life: Life) -> Shard {
-        let mut taken: BTreeSet<String> = new.nodes.iter().filter_map(|node| node.id.clone()).collect();
-        let mut nodes = BTreeMap::new();
-        let mut primary = String::new();
-        for node in new.nodes {
-            let id = node.id.unwrap_or_else(|| group.free_node_id(&new.id, &taken));
-            taken.insert(id.clone());
-            if primary.is_empty() {
-                primary.clone_from(&id);
-            }
-            let made = Node {
-                id: id.clone(),
-                zone: node.zone,
-                life,
-                lag: node.lag,
-                created: self.now,
-                epoch: 0,
-            };
-            nodes.insert(id, made);
-        }
-        let min_healthy = nodes.len();
-        Shard {
-            slots,
-            nodes,
-            primary,
-            failover: None,
-            test_recovering: None,
-            min_healthy,
-            data_lost: false,
-            outages: Vec::new(),
-        }
-    }
-
-    pub(super) fn group_ready(&mut self, key: &GroupKey) {
-        let Some(group) = self.group_mut(key).filter(|group| group.phase == Phase::Creating) else {
-            return;
-        };
-        group.phase = Phase::Running;
-        let automatic = group.automatic_failover;
-        let nodes: Vec<String> = group.nodes().map(|(_, node)| node.id.clone()).collect();
-        self.emit_group(key, format!("Replication group {} created", key.id));
-        if automatic {
-            self.emit_group(key, automatic_failover_text(key, true));
-        }
-        for node in nodes {
-            self.serve(key, &node);
-        }
-    }
-
     /// A new node serves from now on.
-    fn serve(&mut self, key: &GroupKey, node: &str) {
+    pub(super) fn serve(&mut self, key: &GroupKey, node: &str) {
         let Some(found) = self.group_mut(key).and_then(|group| group.node_mut(node)) else {
             return;
         };
@@ -173,38 +28,6 @@ impl World {
             node,
             format!("Added cache node 0001 in availability zone {zone}"),
         );
-    }
-
-    /// Starts to delete a group.
-    pub(crate) fn delete_group(&mut self, key: &GroupKey) {
-        let Some(group) = self.group_mut(key) else { return };
-        group.phase = Phase::Deleting;
-        group.operation = None;
-        let at = self.after(self.timings.group_deletion);
-        self.schedule(at, Due::GroupGone { key: key.clone() });
-    }
-
-    pub(super) fn group_gone(&mut self, key: &GroupKey) {
-        let nodes: Vec<String> = self
-            .group(key)
-            .into_iter()
-            .flat_map(Group::nodes)
-            .map(|(_, node)| node.id.clone())
-            .collect();
-        let now = self.now;
-        if let Some(cell) = self
-            .stores
-            .get_mut(&key.place)
-            .and_then(|store| store.cells.get_mut(&key.id))
-        {
-            cell.keep(now);
-            cell.current = None;
-        }
-        for node in nodes {
-            self.trace_node(key, &node);
-            self.emit_node(key, &node, "Cache cluster deleted");
-        }
-        self.emit_group(key, format!("Replication group {} deleted", key.id));
     }
 
     /// Starts to add replicas: for each shard, the zones of the new ones.
@@ -323,13 +146,19 @@ impl World {
     }
 
     pub(super) fn node_gone(&mut self, key: &GroupKey, node: &str) {
+        let now = self.now;
+        let alive = self.zone_of_node_alive(key, node);
         let Some(group) = self.group_mut(key) else { return };
         let undone = group.operation.as_ref().is_some_and(|op| op.rollback);
         let Some(found) = group.node_mut(node).filter(|found| found.life == Life::Leaving) else {
             return;
         };
         if undone {
-            found.life = Life::Up;
+            found.life = if alive {
+                Life::Up
+            } else {
+                Life::Lost { since: now }
+            };
             self.trace_node(key, node);
             self.emit_group(
                 key,
@@ -598,7 +427,7 @@ fn share_slots(group: &mut Group) {
     }
 }
 
-fn automatic_failover_text(key: &GroupKey, on: bool) -> String {
+pub(super) fn automatic_failover_text(key: &GroupKey, on: bool) -> String {
     let word = if on { "on" } else { "off" };
     format!(
         "Automatic failover has been turned {word} for replication group {}",

@@ -462,7 +462,7 @@ impl World {
         self.reconsider(key, &shard_id);
     }
 
-    fn zone_of_node_alive(&self, key: &GroupKey, node: &str) -> bool {
+    pub(super) fn zone_of_node_alive(&self, key: &GroupKey, node: &str) -> bool {
         self.group(key)
             .and_then(|group| group.node(node))
             .is_some_and(|node| self.zone_alive(&node.zone))

@@ -8,6 +8,7 @@ pub mod build;
 mod change;
 mod journal;
 mod life;
+mod make;
 pub mod model;
 pub mod settings;
 pub mod spec;
@@ -24,8 +25,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::actors::Actor;
 use crate::units::Span;
 
-pub use change::{NewGroup, NewNode, NewShard};
 pub use journal::{ActorNote, DataLoss, Failover, Journal, TestFailoverNote};
+pub use make::{NewGroup, NewNode, NewShard};
 pub use model::{Group, GroupKey, Place, Store, Zone};
 pub use settings::{Quotas, Switches, Timings};
 pub use spec::WorldSpec;

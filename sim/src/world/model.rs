@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::settings::{GroupStatusShown, Switches};
@@ -356,6 +356,7 @@ pub struct Group {
 }
 
 /// Attributes that have no effect here, only an echo.
+#[expect(clippy::struct_excessive_bools, reason = "they mirror the API's flags")]
 #[derive(Clone, Debug)]
 pub struct Echo {
     /// valkey or redis.
@@ -494,7 +495,7 @@ impl Group {
         } else {
             self.key.id.clone()
         };
-        (1..)
+        (1..10_000)
             .map(|n: u32| format!("{prefix}-{n:03}"))
             .find(|id| self.node(id).is_none() && !taken.contains(id))
             .unwrap_or_default()
@@ -523,6 +524,8 @@ pub struct Cell {
 
 /// Earlier looks that a cell keeps.
 const PAST_LOOKS: usize = 64;
+/// How long it keeps them; stale reads go back no further.
+const PAST_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 impl Cell {
     /// A cell whose group doesn't exist before `since`.
@@ -547,7 +550,9 @@ impl Cell {
         if self.since < now {
             self.past.push_back((now, self.current.clone()));
             self.since = now;
-            if self.past.len() > PAST_LOOKS {
+            let horizon = now - PAST_KEPT;
+            while self.past.len() > PAST_LOOKS || self.past.front().is_some_and(|(until, _)| *until < horizon)
+            {
                 self.past.pop_front();
             }
         }

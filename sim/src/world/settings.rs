@@ -97,6 +97,7 @@ impl Default for Quotas {
 }
 
 /// Questions that no public source answers; see the README for what is known of each.
+#[expect(clippy::struct_excessive_bools, reason = "yes-or-no questions")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Switches {
@@ -126,6 +127,8 @@ pub struct Switches {
     pub failover_event_form: EventForm,
     /// Does turning Multi-AZ on need copies of each shard in two zones?
     pub multi_az_requires_spread: bool,
+    /// Do nodes being created show among a shard's members (else only in MemberClusters)?
+    pub creating_nodes_in_node_groups: bool,
     /// Are roles shown in cluster mode compatible?
     pub compatible_shows_roles: bool,
     /// Do credentials of AssumeRole expire by simulated time (else by the machine's, as SDKs count)?
@@ -148,6 +151,7 @@ impl Default for Switches {
             recovering_event_during_outage: false,
             failover_event_form: EventForm::Seeded,
             multi_az_requires_spread: true,
+            creating_nodes_in_node_groups: true,
             compatible_shows_roles: true,
             credentials_expire_by_sim_clock: false,
         }

@@ -1,10 +1,43 @@
 //! Guardrails: each says of each action whether it must wait, why, and when to look again.
 //!
-//! All are evaluated, every refusal is reported. One file each.
+//! All are evaluated, every refusal is reported. One file each; each is a pure function of the same [`Context`].
+//! A refusal of everything (`stop`, `paused`, `freshness`, `in_flight`) is one hold without an action. `stop`,
+//! `paused` and `freshness`' gaps are told even while nothing is planned, because they are why nothing will be; a
+//! record too young and a ticket in flight are told only where there is something to hold.
+//!
+//! Restoring redundancy (additive actions) is never blocked by windows, quiet periods or maintenance windows: those
+//! guardrails look at disruptive actions alone.
 
-use super::ActionId;
+mod acknowledgement;
+mod back_off;
+mod budget;
+mod capacity;
+mod context;
+mod deny_window;
+pub mod flapping;
+mod freshness;
+mod in_flight;
+pub mod mode;
+mod ownership;
+mod paused;
+mod provider_maintenance;
+mod quiet_period;
+mod quota;
+mod redundancy;
+mod replication_lag;
+mod resource_state;
+mod stop;
+mod window;
+mod zone_health;
+
+pub use freshness::{MAX_AGE, NEW_RECORD_WAIT};
+pub use quota::counts_as_try;
+
+use super::{Action, ActionId, Input};
+use context::{Context, Refusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// An action not taken now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,7 +49,8 @@ pub struct Hold {
     /// `None` holds everything.
     pub action: Option<ActionId>,
     pub reason: String,
-    /// `None` when only a person can lift it.
+    /// `None` when no time lifts it: a person must, or what the reason names must end. Never "a minute from now":
+    /// every poll looks again, and a hold that lasts doesn't change.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -43,4 +77,140 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
+    /// The last tries of this kind of step came to nothing; the next one waits. Added by the executor, whose
+    /// concern waiting between calls is (`execute::backoff`).
+    BackOff,
+}
+
+impl Guardrail {
+    /// Every guardrail, in order.
+    pub const ALL: [Self; 20] = [
+        Self::Stop,
+        Self::Paused,
+        Self::Mode,
+        Self::Ownership,
+        Self::Freshness,
+        Self::InFlight,
+        Self::ResourceState,
+        Self::ProviderMaintenance,
+        Self::ZoneHealth,
+        Self::Redundancy,
+        Self::ReplicationLag,
+        Self::QuietPeriod,
+        Self::Acknowledgement,
+        Self::Window,
+        Self::DenyWindow,
+        Self::Budget,
+        Self::Quota,
+        Self::Capacity,
+        Self::Flapping,
+        Self::BackOff,
+    ];
+
+    /// As spelled in output and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Paused => "paused",
+            Self::Mode => "mode",
+            Self::Ownership => "ownership",
+            Self::Freshness => "freshness",
+            Self::InFlight => "in_flight",
+            Self::ResourceState => "resource_state",
+            Self::ProviderMaintenance => "provider_maintenance",
+            Self::ZoneHealth => "zone_health",
+            Self::Redundancy => "redundancy",
+            Self::ReplicationLag => "replication_lag",
+            Self::QuietPeriod => "quiet_period",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Window => "window",
+            Self::DenyWindow => "deny_window",
+            Self::Budget => "budget",
+            Self::Quota => "quota",
+            Self::Capacity => "capacity",
+            Self::Flapping => "flapping",
+            Self::BackOff => "back_off",
+        }
+    }
+
+    /// Why nothing at all may be done, whatever the action.
+    fn refuse_all(self, ctx: &Context<'_>) -> Option<Refusal> {
+        match self {
+            Self::Stop => stop::refuse_all(ctx),
+            Self::Paused => paused::refuse_all(ctx),
+            Self::Freshness => freshness::refuse_all(ctx),
+            Self::InFlight => in_flight::refuse_all(ctx),
+            _ => None,
+        }
+    }
+
+    /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
+    fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
+        match self {
+            Self::Stop | Self::Paused | Self::InFlight => None,
+            Self::Mode => mode::refuse(ctx, action),
+            Self::Ownership => ownership::refuse(ctx, action),
+            Self::Freshness => freshness::refuse(ctx, action),
+            Self::ResourceState => resource_state::refuse(ctx, action),
+            Self::ProviderMaintenance => provider_maintenance::refuse(ctx, action),
+            Self::ZoneHealth => zone_health::refuse(ctx, action),
+            Self::Redundancy => redundancy::refuse(ctx, action),
+            Self::ReplicationLag => replication_lag::refuse(ctx, action),
+            Self::QuietPeriod => quiet_period::refuse(ctx, action),
+            Self::Acknowledgement => acknowledgement::refuse(ctx, action),
+            Self::Window => window::refuse(ctx, action),
+            Self::DenyWindow => deny_window::refuse(ctx, action),
+            Self::Budget => budget::refuse(ctx, action, clear),
+            Self::Quota => quota::refuse(ctx, action),
+            Self::Capacity => capacity::refuse(ctx, action),
+            Self::Flapping => flapping::refuse(ctx, action),
+            Self::BackOff => back_off::refuse(ctx, action),
+        }
+    }
+}
+
+/// Every refusal of every guardrail: by guardrail, then in the order of the actions. `actions` is the whole plan.
+pub fn evaluate(input: &Input<'_>, actions: &[Action]) -> Vec<Hold> {
+    let ctx = Context::new(input, actions);
+    let mut holds = Vec::new();
+    for guardrail in Guardrail::ALL {
+        if let Some(refusal) = guardrail.refuse_all(&ctx) {
+            holds.push((guardrail, 0, hold(guardrail, None, refusal)));
+        }
+    }
+    let mut clear: Vec<&Action> = Vec::new();
+    for (i, action) in actions.iter().enumerate() {
+        let refusals: Vec<_> = Guardrail::ALL
+            .into_iter()
+            .filter_map(|g| Some((g, g.refuse(&ctx, action, &clear)?)))
+            .collect();
+        if refusals.is_empty() {
+            clear.push(action);
+        }
+        for (guardrail, refusal) in refusals {
+            holds.push((guardrail, i + 1, hold(guardrail, Some(action), refusal)));
+        }
+    }
+    holds.sort_by_key(|(guardrail, order, _)| (*guardrail, *order));
+    holds.into_iter().map(|(_, _, hold)| hold).collect()
+}
+
+/// The actions that no hold stops.
+pub fn free<'a>(actions: &'a [Action], holds: &[Hold]) -> Vec<&'a Action> {
+    if holds.iter().any(|h| h.action.is_none()) {
+        return Vec::new();
+    }
+    let held: BTreeSet<&ActionId> = holds.iter().filter_map(|h| h.action.as_ref()).collect();
+    actions.iter().filter(|a| !held.contains(&a.id)).collect()
+}
+
+fn hold(guardrail: Guardrail, action: Option<&Action>, refusal: Refusal) -> Hold {
+    let name = guardrail.as_str();
+    Hold {
+        id: action.map_or(name.to_owned(), |a| format!("{name}:{}", a.id)),
+        guardrail,
+        action: action.map(|a| a.id.clone()),
+        reason: refusal.reason,
+        retry_at: refusal.retry_at,
+    }
 }

@@ -3,6 +3,7 @@
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 use crate::world::Group;
+use crate::world::model::Node;
 
 use super::{ApiError, Ctx, Page, not_found, shape};
 
@@ -36,13 +37,19 @@ pub fn cache_clusters(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, A
     let page = Page::take(ctx, &mut params)?;
     params.finish()?;
     let then = ctx.as_of();
-    let mut clusters: Vec<_> = ctx
+    let mut clusters: Vec<(&Group, &Node)> = ctx
         .world
         .groups_at(&ctx.caller.place, then)
         .filter(|_| !standalone_only)
         .flat_map(|group: &Group| group.nodes().map(move |(_, node)| (group, node)))
         .filter(|(_, node)| wanted.as_ref().is_none_or(|id| node.id == *id))
+        .filter(|(_, node)| page.after.as_ref().is_none_or(|after| node.id > *after))
         .collect();
+    // Of thousands only one page is sorted.
+    if clusters.len() > page.size + 1 {
+        clusters.select_nth_unstable_by(page.size, |(_, a), (_, b)| a.id.cmp(&b.id));
+        clusters.truncate(page.size + 1);
+    }
     clusters.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
     let (clusters, marker) = page.cut(clusters.into_iter(), |(_, node)| node.id.clone());
     if let (Some(id), true) = (wanted, clusters.is_empty()) {

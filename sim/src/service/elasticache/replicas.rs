@@ -186,15 +186,15 @@ pub fn decrease(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiErro
     apply_immediately_only(&mut params)?;
     let count = params.integer("NewReplicaCount")?;
     let shards = configured(&mut params)?;
-    let named = match params.texts("ReplicasToRemove", "member")? {
+    let removals = match params.texts("ReplicasToRemove", "member")? {
         // The guide's hand-written request spells the item so.
         None => params.texts("ReplicasToRemove", "ReplicaToRemove")?,
-        named => named,
+        given => given,
     };
     params.finish()?;
     let group = find(ctx, &id)?.clone();
     ready(ctx, &group)?;
-    let victims = match (count, shards, named) {
+    let victims = match (count, shards, removals) {
         (Some(count), None, None) => chosen(&group, &spread(&group, count))?,
         (None, Some(wishes), None) if !wishes.is_empty() => chosen(&group, &wishes)?,
         (None, None, Some(names)) if !names.is_empty() => by_name(ctx, &group, &names)?,
@@ -474,7 +474,7 @@ pub(super) fn reply(ctx: &Ctx<'_>, key: &GroupKey) -> Result<String, ApiError> {
     let group = ctx.world.group(key).ok_or_else(|| not_found(&key.id))?;
     let mut xml = Xml::default();
     xml.node("ReplicationGroup", |x| {
-        shape::replication_group(x, group, &ctx.world.switches)
+        shape::replication_group(x, group, &ctx.world.switches);
     });
     Ok(xml.finish())
 }

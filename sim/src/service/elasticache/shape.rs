@@ -47,7 +47,7 @@ pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
     x.text("MultiAZ", if group.multi_az { "enabled" } else { "disabled" });
     if group.mode != ClusterMode::Disabled && group.phase != Phase::Creating {
         x.node("ConfigurationEndpoint", |x| {
-            endpoint(x, &configuration_host(group), echo.port)
+            endpoint(x, &configuration_host(group), echo.port);
         });
     }
     x.text("SnapshotRetentionLimit", echo.snapshot_retention);
@@ -100,7 +100,7 @@ fn pending(x: &mut Xml, group: &Group) {
     {
         let progress = if waiting.is_empty() { 50 } else { 0 };
         x.node("Resharding", |x| {
-            x.node("SlotMigration", |x| x.text("ProgressPercentage", progress))
+            x.node("SlotMigration", |x| x.text("ProgressPercentage", progress));
         });
     }
 }
@@ -112,17 +112,18 @@ fn node_group(x: &mut Xml, group: &Group, id: &str, shard: &Shard, switches: &Sw
     x.text("Status", group.shard_status(id));
     if !hidden {
         x.node("PrimaryEndpoint", |x| {
-            endpoint(x, &shard_host(group, false), port)
+            endpoint(x, &shard_host(group, false), port);
         });
         x.node("ReaderEndpoint", |x| endpoint(x, &shard_host(group, true), port));
     }
     if group.mode != ClusterMode::Disabled && !shard.slots.is_empty() {
         x.text("Slots", &shard.slots);
     }
+    let shown = |node: &&Node| node.life != Life::Starting || switches.creating_nodes_in_node_groups;
     x.list(
         "NodeGroupMembers",
         "NodeGroupMember",
-        shard.nodes.values(),
+        shard.nodes.values().filter(shown),
         |x, node| {
             x.text("CacheClusterId", &node.id);
             x.text("CacheNodeId", "0001");
@@ -161,7 +162,7 @@ pub fn cache_cluster(x: &mut Xml, group: &Group, node: &Node, switches: &Switche
     x.text("NumCacheNodes", 1);
     x.text("PreferredAvailabilityZone", &node.zone);
     if settled {
-        x.text("CacheClusterCreateTime", stamp(node.created.max(group.created)));
+        x.text("CacheClusterCreateTime", stamp(node.created));
     }
     x.text("PreferredMaintenanceWindow", &group.window);
     x.node("PendingModifiedValues", |_| {});
@@ -182,7 +183,7 @@ pub fn cache_cluster(x: &mut Xml, group: &Group, node: &Node, switches: &Switche
         x.list("CacheNodes", "CacheNode", [node], |x, node| {
             x.text("CacheNodeId", "0001");
             x.text("CacheNodeStatus", node_status(node, switches));
-            x.text("CacheNodeCreateTime", stamp(node.created.max(group.created)));
+            x.text("CacheNodeCreateTime", stamp(node.created));
             x.node("Endpoint", |x| endpoint(x, &node_host(group, node), echo.port));
             x.text("ParameterGroupStatus", "in-sync");
             x.text("CustomerAvailabilityZone", &node.zone);

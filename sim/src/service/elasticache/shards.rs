@@ -3,6 +3,7 @@
 //! Source: API reference; new shards get the node count of the smallest shard; shrinking must say which shards go or
 //! stay; only ApplyImmediately=true is supported.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::wire::query::Params;
@@ -39,21 +40,23 @@ pub fn modify(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError>
         ));
     }
     let wanted = usize::try_from(count).unwrap_or_default();
-    if wanted > group.shards.len() {
-        grow(ctx, &group, wanted, &zones)?;
-    } else if wanted < group.shards.len() {
-        if !zones.is_empty() {
+    match wanted.cmp(&group.shards.len()) {
+        Ordering::Greater => grow(ctx, &group, wanted, &zones)?,
+        Ordering::Less if !zones.is_empty() => {
             return Err(ApiError::combination(
                 "ReshardingConfiguration is only for adding node groups.",
             ));
         }
-        let gone = leaving(&group, wanted, remove, retain)?;
-        ctx.world
-            .begin_remove_shards(&group.key, gone, ctx.quirks.rollback);
-    } else {
-        return Err(ApiError::value(
-            "NodeGroupCount equals the current number of node groups.",
-        ));
+        Ordering::Less => {
+            let gone = leaving(&group, wanted, remove, retain)?;
+            ctx.world
+                .begin_remove_shards(&group.key, gone, ctx.quirks.rollback);
+        }
+        Ordering::Equal => {
+            return Err(ApiError::value(
+                "NodeGroupCount equals the current number of node groups.",
+            ));
+        }
     }
     ctx.applied = true;
     replicas::reply(ctx, &group.key)

@@ -98,13 +98,13 @@ pub fn create(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError>
 }
 
 fn zone_of(ctx: &Ctx<'_>, subnet: &str) -> Option<String> {
-    let known = ctx
+    let mut known = ctx
         .world
         .stores
         .get(&ctx.caller.place)
         .into_iter()
         .flat_map(|store| store.subnet_groups.values());
-    if let Some(zone) = known.filter_map(|group| group.subnets.get(subnet)).next() {
+    if let Some(zone) = known.find_map(|group| group.subnets.get(subnet)) {
         return Some(zone.clone());
     }
     let (_, letter) = subnet.strip_prefix("subnet-")?.rsplit_once('-')?;

@@ -1,0 +1,39 @@
+# The doors of the project. `make help` lists them; README explains them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+ARGS ?= --help
+
+.PHONY: help demo run test lint gen bench audit
+
+help: ## List the doors
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## Lose a zone and heal, on a simulated AWS: no account, no Kubernetes, under 90 s after the build
+	@hack/prerequisites rust
+	$(CARGO) run --quiet --example demo
+
+run: ## Run evenkeel from the source tree: make run ARGS="plan -f examples/nextgen-commerce.yaml"
+	@hack/prerequisites rust
+	$(CARGO) run --quiet -- $(ARGS)
+
+test: ## Set up what the tests need, then run all of them
+	@hack/prerequisites rust python
+	hack/test
+
+lint: ## Formatting, clippy, rustdoc, dependency rules, generated files up to date
+	@hack/prerequisites rust
+	hack/lint
+
+gen: ## Regenerate what is generated: crds/, docs/schemas/
+	@hack/prerequisites rust
+	hack/gen
+
+bench: ## Measure judging and planning (criterion)
+	@hack/prerequisites rust
+	$(CARGO) bench --bench plan
+
+audit: ## Check dependencies against the advisory database (needs access to it)
+	@hack/prerequisites rust
+	"$$(hack/cargo-tool cargo-deny 0.20.2)" --all-features check advisories

@@ -1,0 +1,205 @@
+//! What Evenkeel reports of a stack. Written by one writer, and only when something changed.
+
+use crate::api::conditions::Condition;
+use jiff::Timestamp;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What Evenkeel sees, judges, plans and does.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HAStackStatus {
+    /// Generation of the spec that this status was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, ZoneRedundant, Balanced, ObjectivesMet, ActionBlocked, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    pub conditions: Vec<Condition>,
+    /// The last evenkeel.dev/reconcile-at that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile_at: Option<String>,
+    /// Zones whose loss the stack survives, of all its zones, such as 2/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_summary: Option<String>,
+    /// The largest skew of any component, such as "nodes 0, primaries 2".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew: Option<String>,
+    /// When a primary last moved, whoever moved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failover: Option<Timestamp>,
+    /// The settings in force, defaults included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<EffectiveSettings>,
+    /// Each zone of the spec: its state, and whether the stack would survive its loss.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
+    pub zones: Vec<ZoneStatus>,
+    /// Each component: what AWS says of it and where its nodes stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
+    pub components: Vec<ComponentStatus>,
+    /// What Evenkeel would do next, and what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+    /// Actions in flight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<TicketStatus>,
+    /// Nodes that Evenkeel added and that still stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added_nodes: Vec<AddedNodeStatus>,
+    /// The last failovers, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failovers: Vec<FailoverStatus>,
+}
+
+/// The settings in force, defaults included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EffectiveSettings {
+    pub mode: String,
+    pub max_skew: u32,
+    pub quiet_period: String,
+    pub max_replication_lag: String,
+    pub replace_after: String,
+    pub max_added_nodes: u32,
+    pub max_concurrent_disruptions: u32,
+    /// By cache.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub min_replicas_per_shard: BTreeMap<String, u32>,
+}
+
+/// A zone of the stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoneStatus {
+    pub name: String,
+    /// Healthy, Impaired, Evacuating or Unknown, as evidence shows.
+    pub state: String,
+    /// Would the stack survive its loss now? Survives, Degraded, Lost or Unknown.
+    pub verdict: String,
+    /// Why state and verdict are as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// Nodes that stand in it.
+    pub nodes: u32,
+    /// Primaries among them.
+    pub primaries: u32,
+}
+
+/// A component of the stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentStatus {
+    pub name: String,
+    /// Cache.
+    pub kind: String,
+    /// AWS's identifier.
+    pub identifier: String,
+    /// The resource's own status word, or why it has none.
+    pub status: String,
+    /// One line per shard: its nodes by zone, such as "0001  a:P  c:r".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placement: Vec<String>,
+}
+
+/// The current plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// What the annotation evenkeel.dev/approve names.
+    pub id: String,
+    /// The steps that would bring the stack to its goal, in order, held ones included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ActionStatus>,
+    /// Why steps wait, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldStatus>,
+}
+
+/// A planned step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionStatus {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub action_type: String,
+    /// Additive or Disruptive.
+    pub class: String,
+    pub component: String,
+    /// Shard, node or identifier that it is about.
+    pub subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_zone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_zone: Option<String>,
+    /// Which promise it serves, what it costs and interrupts.
+    pub why: String,
+}
+
+/// A step that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldStatus {
+    pub id: String,
+    /// The guardrail that holds it.
+    pub guardrail: String,
+    /// The action held; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    pub reason: String,
+    /// When to look again; absent: when a person acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+}
+
+/// An action in flight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketStatus {
+    pub id: String,
+    /// Ids of the actions that share its one call.
+    pub actions: Vec<String>,
+    /// Prepared, MaybeCalled or Settling.
+    pub phase: String,
+    pub prepared_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_at: Option<Timestamp>,
+    /// Until when the result may take to show.
+    pub deadline: Timestamp,
+}
+
+/// A node that Evenkeel added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddedNodeStatus {
+    pub id: String,
+    pub component: String,
+    pub shard: String,
+    pub at: Timestamp,
+    /// The node whose place it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+/// A failover that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailoverStatus {
+    /// What the annotation evenkeel.dev/acknowledge names.
+    pub id: String,
+    pub at: Timestamp,
+    pub component: String,
+    pub shard: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Own, Person, Provider or Unknown.
+    pub class: String,
+    /// From the loss of the primary to the promotion, when both were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<i64>,
+}

@@ -1,0 +1,4 @@
+//! The turn of the loop.
+pub mod fleet;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,88 @@
+//! `quota`: TestFailover is scarce. AWS allows 15 node groups per account and rolling 24 h (everybody's count), and we
+//! try each shard once in 24 h.
+
+use super::context::{Context, Refusal};
+use crate::plan::history::{Phase, Ticket, TicketOutcome};
+use crate::plan::text::moment;
+use crate::plan::{Action, ActionKind};
+use crate::topology::ShardId;
+use jiff::{SignedDuration, Timestamp};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
+    let ActionKind::MovePrimary { shard } = &action.kind else {
+        return None;
+    };
+    let mut why: Vec<Refusal> = ledger(ctx, action).into_iter().collect();
+    why.extend(tried(ctx, action, shard));
+    Refusal::join(why)
+}
+
+fn ledger(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
+    let resource = &ctx.state(action)?.component.resource;
+    let fleet = ctx.input.fleet;
+    let limit = fleet.test_failover_limit as usize;
+    let key = (resource.account.clone(), resource.region.clone());
+    let mut used: Vec<Timestamp> = fleet.test_failovers.get(&key).cloned().unwrap_or_default();
+    used.retain(|at| ctx.input.now.duration_since(*at) < DAY);
+    used.sort_unstable();
+    if used.len() < limit {
+        return None;
+    }
+    let reason = format!(
+        "{} shards were failed over by TestFailover in {} in the last 24 h, and we stop at {limit}.",
+        used.len(),
+        resource.region
+    );
+    // So many of the oldest must fall out of the 24 h that one less than the limit is left.
+    let falls_out = used
+        .get(used.len() - limit)
+        .and_then(|at| at.checked_add(DAY).ok());
+    Some(Refusal {
+        reason,
+        retry_at: falls_out,
+    })
+}
+
+fn tried(ctx: &Context<'_>, action: &Action, shard: &ShardId) -> Option<Refusal> {
+    let last = ctx
+        .input
+        .history
+        .tickets
+        .iter()
+        .filter(|t| counts_as_try(t))
+        .filter(|t| {
+            t.actions.iter().any(|a| {
+                a.component == action.component
+                    && matches!(&a.kind, ActionKind::MovePrimary { shard: s } if s == shard)
+            })
+        })
+        .map(|t| t.called_at.unwrap_or(t.prepared_at))
+        .max()?;
+    let until = last.checked_add(DAY).ok()?;
+    (ctx.input.now < until).then(|| {
+        Refusal::until(
+            format!(
+                "The primary of shard {shard} was moved, or tried to be, at {}; a shard is tried once in 24 h.",
+                moment(last)
+            ),
+            until,
+        )
+    })
+}
+
+/// A finished ticket whose call AWS took, or refused for good. One that was overtaken, throttled, met a conflict or
+/// never arrived is no try.
+pub fn counts_as_try(ticket: &Ticket) -> bool {
+    if !matches!(ticket.phase, Phase::Done | Phase::GaveUp) {
+        return false;
+    }
+    match &ticket.outcome {
+        None | Some(TicketOutcome::Succeeded | TicketOutcome::NoEffect | TicketOutcome::Undone { .. }) => {
+            true
+        }
+        Some(TicketOutcome::Refused { counts, .. }) => *counts,
+        Some(TicketOutcome::Overtaken | TicketOutcome::NeverArrived) => false,
+    }
+}

@@ -1,0 +1,279 @@
+//! The conditions of a status: one function per aspect, each of what was seen alone. Pure.
+//!
+//! Conditions carry the observed generation and keep their transition time unless their status flips.
+
+use super::status::Subject;
+use crate::api::conditions::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::plan::history::TicketOutcome;
+use crate::plan::intent::{Mode, Policy};
+use crate::plan::{Action, FindingCode, Guardrail, Hold};
+use crate::topology::survival::Survival;
+use jiff::Timestamp;
+
+/// What each condition says, before it is given a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aspects(Vec<(ConditionType, ConditionStatus, Reason, String)>);
+
+type Aspect = (ConditionStatus, Reason, String);
+
+use ConditionStatus::{False, True, Unknown};
+
+impl Aspects {
+    pub fn of(subject: &Subject<'_>) -> Self {
+        let all = [
+            (ConditionType::Ready, ready(subject)),
+            (ConditionType::ZoneRedundant, zone_redundant(subject)),
+            (ConditionType::Balanced, balanced(subject)),
+            (ConditionType::ObjectivesMet, objectives_met(subject)),
+            (ConditionType::ActionBlocked, action_blocked(subject)),
+            (ConditionType::Reconciling, reconciling(subject)),
+            (ConditionType::Stalled, stalled(subject)),
+        ];
+        Self(
+            all.map(|(kind, (status, reason, message))| (kind, status, reason, message))
+                .into(),
+        )
+    }
+}
+
+/// The aspects with their times.
+pub fn conditions(
+    aspects: &Aspects,
+    generation: Option<i64>,
+    before: &[Condition],
+    now: Timestamp,
+) -> Vec<Condition> {
+    aspects
+        .0
+        .iter()
+        .map(|(kind, status, reason, message)| Condition {
+            kind: *kind,
+            status: *status,
+            reason: *reason,
+            message: message.clone(),
+            observed_generation: generation,
+            last_transition_time: before
+                .iter()
+                .find(|c| c.kind == *kind && c.status == *status)
+                .map_or(now, |c| c.last_transition_time),
+        })
+        .collect()
+}
+
+fn pending() -> Aspect {
+    (Unknown, Reason::Pending, "Nothing has been read yet.".to_owned())
+}
+
+fn ready(subject: &Subject<'_>) -> Aspect {
+    if let Some(problem) = subject.spec_problem {
+        return (False, Reason::InvalidSpec, problem.to_owned());
+    }
+    if subject.decision.is_some() {
+        return (True, Reason::Judged, "Accepted, observed and judged.".to_owned());
+    }
+    match subject.unobserved {
+        Some(why) => (False, Reason::NotObserved, why.to_owned()),
+        None => pending(),
+    }
+}
+
+fn zone_redundant(subject: &Subject<'_>) -> Aspect {
+    let Some(decision) = subject.decision else {
+        return pending();
+    };
+    let sentences = |verdict: Survival| {
+        let zones = decision.zones.iter().filter(|(_, z)| z.verdict == verdict);
+        let texts: Vec<String> = zones
+            .map(|(name, z)| format!("{name}: {}", z.reasons.join(" ")))
+            .collect();
+        texts.join(" ")
+    };
+    match decision.zones.values().map(|z| z.verdict).max() {
+        Some(Survival::Lost) => (False, Reason::ZoneLossNotSurvivable, sentences(Survival::Lost)),
+        Some(Survival::Unknown) | None => (Unknown, Reason::VerdictUnknown, sentences(Survival::Unknown)),
+        Some(Survival::Survives | Survival::Degraded) => (
+            True,
+            Reason::SurvivesAnyZone,
+            "The stack survives the loss of any one of its zones.".to_owned(),
+        ),
+    }
+}
+
+fn balanced(subject: &Subject<'_>) -> Aspect {
+    let Some(decision) = subject.decision else {
+        return pending();
+    };
+    match decision.balanced {
+        Some(true) => (
+            True,
+            Reason::WithinMaxSkew,
+            "Nodes and primaries are spread within maxSkew.".to_owned(),
+        ),
+        Some(false) => {
+            let codes = [
+                FindingCode::NodeSkew,
+                FindingCode::PrimarySkew,
+                FindingCode::PrimaryOutOfPreferredZone,
+            ];
+            let texts = messages(subject, &codes);
+            let message = if texts.is_empty() {
+                "Nodes or primaries are not spread within maxSkew.".to_owned()
+            } else {
+                texts
+            };
+            (False, Reason::Skewed, message)
+        }
+        None => (
+            Unknown,
+            Reason::PlacementUnknown,
+            "Roles or placement are not known well enough to say.".to_owned(),
+        ),
+    }
+}
+
+fn objectives_met(subject: &Subject<'_>) -> Aspect {
+    let objectives = &subject.intent.objectives;
+    if objectives.recovery_time.is_none() && objectives.recovery_point.is_none() {
+        return (
+            True,
+            Reason::NoObjectives,
+            "The spec states no objectives.".to_owned(),
+        );
+    }
+    let Some(decision) = subject.decision else {
+        return pending();
+    };
+    let missed = messages(subject, &[FindingCode::ObjectiveUnmet]);
+    if !missed.is_empty() {
+        return (False, Reason::Missed, missed);
+    }
+    if decision.verdicts.is_empty() || decision.verdicts.iter().any(|v| v.verdict >= Survival::Unknown) {
+        return (
+            Unknown,
+            Reason::NotMeasurable,
+            "Some zone's loss would not be survived, or nobody knows.".to_owned(),
+        );
+    }
+    (
+        True,
+        Reason::Met,
+        "The recovery objectives would be met.".to_owned(),
+    )
+}
+
+fn messages(subject: &Subject<'_>, codes: &[FindingCode]) -> String {
+    let findings = subject
+        .decision
+        .map(|d| d.findings.as_slice())
+        .unwrap_or_default();
+    let texts: Vec<&str> = findings
+        .iter()
+        .filter(|f| codes.contains(&f.code))
+        .map(|f| f.message.as_str())
+        .collect();
+    texts.join(" ")
+}
+
+fn action_blocked(subject: &Subject<'_>) -> Aspect {
+    let none = || {
+        (
+            False,
+            Reason::NothingBlocked,
+            "No wanted action waits for a person.".to_owned(),
+        )
+    };
+    let Some(decision) = subject.decision else {
+        return none();
+    };
+    let order = [
+        (Guardrail::Flapping, Reason::Flapping),
+        (Guardrail::Acknowledgement, Reason::AwaitsAcknowledgement),
+        (Guardrail::Ownership, Reason::NotOwned),
+        (Guardrail::Mode, Reason::AwaitsApproval),
+        (Guardrail::Quota, Reason::RefusedByAws),
+        (Guardrail::BackOff, Reason::RefusedByAws),
+        (Guardrail::Capacity, Reason::RefusedByAws),
+    ];
+    for (guardrail, reason) in order {
+        let holds: Vec<&str> = decision
+            .holds
+            .iter()
+            .filter(|h| h.guardrail == guardrail && blocks(subject, h, &decision.actions))
+            .map(|h| h.reason.as_str())
+            .collect();
+        if let Some(first) = holds.first() {
+            let message = match holds.len() {
+                1 => (*first).to_owned(),
+                n => format!("{first} ({} more actions are held likewise)", n - 1),
+            };
+            return (True, reason, message);
+        }
+    }
+    none()
+}
+
+/// A hold that says "blocked" to a person: not one that only repeats the mode that the person chose, nor a pause
+/// after a plan that merely changed.
+fn blocks(subject: &Subject<'_>, hold: &Hold, actions: &[Action]) -> bool {
+    let action = hold
+        .action
+        .as_ref()
+        .and_then(|id| actions.iter().find(|a| a.id == *id));
+    match (hold.guardrail, action) {
+        (Guardrail::Mode, Some(action)) => {
+            let action_type = action.kind.action_type();
+            match subject.intent.policy.get(&action_type) {
+                Some(policy) => *policy == Policy::Approve,
+                None => subject.intent.mode == Mode::Approve,
+            }
+        }
+        (Guardrail::Mode, None) => false,
+        (Guardrail::BackOff, Some(action)) => {
+            let last = subject.history.tickets.iter().rfind(|t| {
+                let first = t.actions.first();
+                first.is_some_and(|a| {
+                    a.component == action.component && a.kind.action_type() == action.kind.action_type()
+                })
+            });
+            last.is_some_and(|t| !matches!(t.outcome, Some(TicketOutcome::Overtaken)))
+        }
+        _ => true,
+    }
+}
+
+fn reconciling(subject: &Subject<'_>) -> Aspect {
+    let open: Vec<String> = subject
+        .history
+        .tickets
+        .iter()
+        .filter(|t| t.phase.is_open())
+        .map(|t| {
+            let actions: Vec<&str> = t.action_ids().map(|id| id.0.as_str()).collect();
+            format!(
+                "{} is {:?}, until {} at the latest",
+                actions.join(" + "),
+                t.phase,
+                t.deadline
+            )
+        })
+        .collect();
+    if open.is_empty() {
+        return (False, Reason::Idle, "No action is in flight.".to_owned());
+    }
+    (True, Reason::ActionInFlight, open.join("; "))
+}
+
+fn stalled(subject: &Subject<'_>) -> Aspect {
+    if let Some(problem) = subject.spec_problem {
+        return (True, Reason::InvalidSpec, problem.to_owned());
+    }
+    let claimed = messages(subject, &[FindingCode::ClaimedByElder]);
+    if !claimed.is_empty() {
+        return (True, Reason::ClaimedByElder, claimed);
+    }
+    (
+        False,
+        Reason::NotStalled,
+        "Nothing waits for a change of the spec.".to_owned(),
+    )
+}

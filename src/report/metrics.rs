@@ -1,0 +1,501 @@
+//! What Prometheus sees. Names and labels are a contract (docs/metrics.md, checked by a test).
+//!
+//! Gauges are filled from a [`Scene`] at each scrape, so that a deleted stack's series vanish with it. Counters and
+//! histograms are told of what happens. Labels are closed sets or names of resources, never messages.
+
+use prometheus::{
+    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::plan::{ActionType, Guardrail};
+use crate::topology::survival::Survival;
+use crate::topology::{FailoverClass, Role, StackName, ZoneName};
+
+/// One metric: name, labels, what it says.
+pub type Entry = (&'static str, &'static [&'static str], &'static str);
+
+/// Every metric that this build exports.
+pub const CATALOGUE: &[Entry] = &[
+    BUILD_INFO,
+    SURVIVES,
+    VERDICT,
+    ZONE_IMPAIRED,
+    STACK_INFO,
+    NODES,
+    LAG,
+    QUOTA,
+    CONDITION,
+    FINDINGS,
+    HOLDS,
+    POLL_AGE,
+    ACTIONS,
+    FAILOVERS,
+    FAILOVER_SECONDS,
+    AWS_REQUESTS,
+    AWS_SECONDS,
+    METRICS_REQUESTED,
+    RECONCILE,
+];
+
+const BUILD_INFO: Entry = (
+    "evenkeel_build_info",
+    &["version"],
+    "Always 1; the version that runs.",
+);
+const SURVIVES: Entry = (
+    "evenkeel_stack_survives_zone_loss",
+    &["namespace", "name", "zone"],
+    "1 if the stack would survive the loss of the zone now (verdicts Survives and Degraded), 0 if not or unknown.",
+);
+const VERDICT: Entry = (
+    "evenkeel_stack_zone_verdict",
+    &["namespace", "name", "zone", "verdict"],
+    "1 for the current verdict on the loss of the zone, 0 for the others.",
+);
+const ZONE_IMPAIRED: Entry = (
+    "evenkeel_zone_impaired",
+    &["account", "region", "zone"],
+    "1 while evidence shows the zone impaired.",
+);
+const STACK_INFO: Entry = (
+    "evenkeel_stack_info",
+    &["namespace", "name", "mode", "team"],
+    "Always 1; the stack's mode and its label evenkeel.dev/team.",
+);
+const NODES: Entry = (
+    "evenkeel_nodes",
+    &["namespace", "name", "component", "zone", "role"],
+    "Nodes that stand in the zone, whatever their health.",
+);
+const LAG: Entry = (
+    "evenkeel_replication_lag_seconds",
+    &["namespace", "name", "component"],
+    "The largest replication lag known now; absent when none is known.",
+);
+const QUOTA: Entry = (
+    "evenkeel_failover_quota_used",
+    &["account", "region"],
+    "Node groups failed over by TestFailover in the last 24 hours, by anybody; AWS allows 15.",
+);
+const CONDITION: Entry = (
+    "evenkeel_stack_condition",
+    &["namespace", "name", "type"],
+    "Conditions of the stack: 1 True, 0 False, -1 Unknown.",
+);
+const FINDINGS: Entry = (
+    "evenkeel_findings",
+    &["namespace", "name", "code"],
+    "Findings of this code now; absent when there is none.",
+);
+const HOLDS: Entry = (
+    "evenkeel_holds",
+    &["guardrail"],
+    "Holds now, over all stacks, by the guardrail that holds.",
+);
+const POLL_AGE: Entry = (
+    "evenkeel_poll_age_seconds",
+    &["account", "region", "kind"],
+    "Seconds since the last complete poll of this kind (descriptions, events, metrics).",
+);
+const ACTIONS: Entry = (
+    "evenkeel_actions_total",
+    &["type", "outcome"],
+    "Actions by how their ticket ended.",
+);
+const FAILOVERS: Entry = (
+    "evenkeel_failovers_total",
+    &["class"],
+    "Failovers seen since the start, by who caused them.",
+);
+const FAILOVER_SECONDS: Entry = (
+    "evenkeel_failover_seconds",
+    &["class"],
+    "From the loss of a primary to the promotion, where both were seen.",
+);
+const AWS_REQUESTS: Entry = (
+    "evenkeel_aws_requests_total",
+    &["service", "operation", "outcome"],
+    "Requests on the wire, failed ones included.",
+);
+const AWS_SECONDS: Entry = (
+    "evenkeel_aws_request_seconds",
+    &["service", "operation"],
+    "How long AWS took to answer.",
+);
+const METRICS_REQUESTED: Entry = (
+    "evenkeel_cloudwatch_metrics_requested_total",
+    &[],
+    "Metrics that CloudWatch bills for.",
+);
+const RECONCILE: Entry = (
+    "evenkeel_reconcile_seconds",
+    &[],
+    "How long one turn of the loop took: polls, judging, at most one step.",
+);
+
+/// The gauges' world at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    pub stacks: BTreeMap<StackName, StackSample>,
+    pub regions: Vec<RegionSample>,
+}
+
+/// One stack, reduced to numbers.
+#[derive(Clone, Debug, Default)]
+pub struct StackSample {
+    pub mode: String,
+    pub team: String,
+    pub zones: BTreeMap<ZoneName, Survival>,
+    /// (component, zone, role) → nodes.
+    pub nodes: BTreeMap<(String, ZoneName, &'static str), u32>,
+    /// Component → largest known lag in seconds.
+    pub lag: BTreeMap<String, f64>,
+    /// Condition type → 1, 0, -1.
+    pub conditions: BTreeMap<String, i8>,
+    pub findings: BTreeMap<String, u32>,
+    pub holds: BTreeMap<Guardrail, u32>,
+}
+
+/// One region of one account, reduced to numbers.
+#[derive(Clone, Debug, Default)]
+pub struct RegionSample {
+    pub account: String,
+    pub region: String,
+    pub impaired: BTreeMap<ZoneName, bool>,
+    pub quota_used: u32,
+    /// `descriptions`, `events`, `metrics` → seconds.
+    pub poll_age: BTreeMap<&'static str, f64>,
+}
+
+/// The registry with everything in it.
+pub struct Metrics {
+    registry: Registry,
+    gauges: BTreeMap<&'static str, GaugeVec>,
+    actions: IntCounterVec,
+    failovers: IntCounterVec,
+    failover_seconds: HistogramVec,
+    aws_requests: IntCounterVec,
+    aws_seconds: HistogramVec,
+    metrics_requested: IntCounterVec,
+    reconcile: HistogramVec,
+    /// Filling and encoding go together, or two scrapes would see half a scene.
+    scrape: Mutex<()>,
+}
+
+impl Metrics {
+    /// Fails only if the catalogue is not well-formed.
+    pub fn new(version: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |entry: Entry| {
+            register(
+                &registry,
+                IntCounterVec::new(Opts::new(entry.0, entry.2), entry.1)?,
+            )
+        };
+        let histogram = |entry: Entry, buckets: &[f64]| {
+            let options = HistogramOpts::new(entry.0, entry.2).buckets(buckets.to_vec());
+            register(&registry, HistogramVec::new(options, entry.1)?)
+        };
+        let mut gauges = BTreeMap::new();
+        for entry in [
+            SURVIVES,
+            VERDICT,
+            ZONE_IMPAIRED,
+            STACK_INFO,
+            NODES,
+            LAG,
+            QUOTA,
+            CONDITION,
+            FINDINGS,
+            HOLDS,
+            POLL_AGE,
+        ] {
+            let gauge = GaugeVec::new(Opts::new(entry.0, entry.2), entry.1)?;
+            gauges.insert(entry.0, register(&registry, gauge)?);
+        }
+        let build = register(
+            &registry,
+            GaugeVec::new(Opts::new(BUILD_INFO.0, BUILD_INFO.2), BUILD_INFO.1)?,
+        )?;
+        build.with_label_values(&[version]).set(1.0);
+        let metrics = Self {
+            gauges,
+            actions: counter(ACTIONS)?,
+            failovers: counter(FAILOVERS)?,
+            failover_seconds: histogram(
+                FAILOVER_SECONDS,
+                &[
+                    5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0,
+                ],
+            )?,
+            aws_requests: counter(AWS_REQUESTS)?,
+            aws_seconds: histogram(AWS_SECONDS, &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0])?,
+            metrics_requested: counter(METRICS_REQUESTED)?,
+            reconcile: histogram(
+                RECONCILE,
+                &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0],
+            )?,
+            registry,
+            scrape: Mutex::new(()),
+        };
+        // A counter that never moved is 0, not absent.
+        metrics.metrics_requested.with_label_values::<&str>(&[]).inc_by(0);
+        Ok(metrics)
+    }
+
+    /// A ticket of this type ended.
+    pub fn action(&self, action: ActionType, outcome: &'static str) {
+        self.actions
+            .with_label_values(&[format!("{action:?}").as_str(), outcome])
+            .inc();
+    }
+
+    /// A failover was seen.
+    pub fn failover(&self, class: FailoverClass, seconds: Option<i64>) {
+        let class = format!("{class:?}");
+        self.failovers.with_label_values(&[class.as_str()]).inc();
+        if let Some(seconds) = seconds.and_then(|s| u32::try_from(s).ok()) {
+            let histogram = self.failover_seconds.with_label_values(&[class.as_str()]);
+            histogram.observe(f64::from(seconds));
+        }
+    }
+
+    /// A request ended.
+    pub fn aws_call(&self, service: &str, operation: &str, outcome: &str, took: Duration, billed: u32) {
+        self.aws_requests
+            .with_label_values(&[service, operation, outcome])
+            .inc();
+        self.aws_seconds
+            .with_label_values(&[service, operation])
+            .observe(took.as_secs_f64());
+        self.metrics_requested
+            .with_label_values::<&str>(&[])
+            .inc_by(u64::from(billed));
+    }
+
+    /// A turn ended.
+    pub fn turn(&self, took: Duration) {
+        self.reconcile
+            .with_label_values::<&str>(&[])
+            .observe(took.as_secs_f64());
+    }
+
+    /// The text of a scrape.
+    pub fn render(&self, scene: &Scene) -> Result<String, prometheus::Error> {
+        let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        for gauge in self.gauges.values() {
+            gauge.reset();
+        }
+        for (name, sample) in &scene.stacks {
+            self.fill_stack(name, sample);
+        }
+        for sample in &scene.regions {
+            self.fill_region(sample);
+        }
+        let mut held: BTreeMap<Guardrail, u32> = BTreeMap::new();
+        for (guardrail, n) in scene.stacks.values().flat_map(|s| &s.holds) {
+            *held.entry(*guardrail).or_default() += n;
+        }
+        for (guardrail, n) in held {
+            self.set(HOLDS, &[guardrail.as_str()], f64::from(n));
+        }
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn set(&self, entry: Entry, labels: &[&str], value: f64) {
+        if let Some(gauge) = self.gauges.get(entry.0) {
+            gauge.with_label_values(labels).set(value);
+        }
+    }
+
+    fn fill_stack(&self, stack: &StackName, sample: &StackSample) {
+        let (namespace, name) = (stack.namespace.as_str(), stack.name.as_str());
+        self.set(STACK_INFO, &[namespace, name, &sample.mode, &sample.team], 1.0);
+        for (zone, verdict) in &sample.zones {
+            let survives = matches!(verdict, Survival::Survives | Survival::Degraded);
+            self.set(
+                SURVIVES,
+                &[namespace, name, zone.as_str()],
+                f64::from(u8::from(survives)),
+            );
+            for one in [
+                Survival::Survives,
+                Survival::Degraded,
+                Survival::Unknown,
+                Survival::Lost,
+            ] {
+                let label = format!("{one:?}");
+                let current = f64::from(u8::from(one == *verdict));
+                self.set(VERDICT, &[namespace, name, zone.as_str(), &label], current);
+            }
+        }
+        for ((component, zone, role), n) in &sample.nodes {
+            self.set(
+                NODES,
+                &[namespace, name, component, zone.as_str(), role],
+                f64::from(*n),
+            );
+        }
+        for (component, seconds) in &sample.lag {
+            self.set(LAG, &[namespace, name, component], *seconds);
+        }
+        for (condition, value) in &sample.conditions {
+            self.set(CONDITION, &[namespace, name, condition], f64::from(*value));
+        }
+        for (code, n) in &sample.findings {
+            self.set(FINDINGS, &[namespace, name, code], f64::from(*n));
+        }
+    }
+
+    fn fill_region(&self, sample: &RegionSample) {
+        let (account, region) = (sample.account.as_str(), sample.region.as_str());
+        for (zone, impaired) in &sample.impaired {
+            let value = f64::from(u8::from(*impaired));
+            self.set(ZONE_IMPAIRED, &[account, region, zone.as_str()], value);
+        }
+        self.set(QUOTA, &[account, region], f64::from(sample.quota_used));
+        for (kind, seconds) in &sample.poll_age {
+            self.set(POLL_AGE, &[account, region, kind], *seconds);
+        }
+    }
+}
+
+fn register<T: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: T,
+) -> Result<T, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// The label `role`.
+pub fn role_label(role: Role) -> &'static str {
+    match role {
+        Role::Primary => "primary",
+        Role::Replica => "replica",
+        Role::Standby => "standby",
+        Role::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn scene() -> Scene {
+        let stack = StackSample {
+            mode: "Enforce".to_owned(),
+            team: "shop".to_owned(),
+            zones: [("a".into(), Survival::Degraded), ("b".into(), Survival::Lost)].into(),
+            nodes: [(("cache".to_owned(), "a".into(), "primary"), 2)].into(),
+            lag: [("cache".to_owned(), 0.25)].into(),
+            conditions: [("Ready".to_owned(), 1)].into(),
+            findings: [("PrimarySkew".to_owned(), 1)].into(),
+            holds: [(Guardrail::QuietPeriod, 2)].into(),
+        };
+        let other = StackSample {
+            holds: [(Guardrail::QuietPeriod, 1)].into(),
+            ..StackSample::default()
+        };
+        let region = RegionSample {
+            account: "111122223333".to_owned(),
+            region: "ap-northeast-2".to_owned(),
+            impaired: [("a".into(), true), ("b".into(), false)].into(),
+            quota_used: 3,
+            poll_age: [("descriptions", 12.0)].into(),
+        };
+        Scene {
+            stacks: [
+                (StackName::new("shop", "web"), stack),
+                (StackName::new("shop", "other"), other),
+            ]
+            .into(),
+            regions: vec![region],
+        }
+    }
+
+    fn rendered() -> (Metrics, String) {
+        let metrics = Metrics::new("1.2.3").unwrap();
+        metrics.action(ActionType::MovePrimary, "succeeded");
+        metrics.failover(FailoverClass::Provider, Some(63));
+        metrics.aws_call(
+            "elasticache",
+            "DescribeEvents",
+            "ok",
+            Duration::from_millis(40),
+            0,
+        );
+        metrics.turn(Duration::from_millis(7));
+        let text = metrics.render(&scene()).unwrap();
+        (metrics, text)
+    }
+
+    #[test]
+    fn the_gauges_say_what_the_scene_says() {
+        let (_, text) = rendered();
+        for line in [
+            r#"evenkeel_build_info{version="1.2.3"} 1"#,
+            r#"evenkeel_stack_survives_zone_loss{name="web",namespace="shop",zone="a"} 1"#,
+            r#"evenkeel_stack_survives_zone_loss{name="web",namespace="shop",zone="b"} 0"#,
+            r#"evenkeel_stack_zone_verdict{name="web",namespace="shop",verdict="Lost",zone="b"} 1"#,
+            r#"evenkeel_stack_zone_verdict{name="web",namespace="shop",verdict="Lost",zone="a"} 0"#,
+            r#"evenkeel_zone_impaired{account="111122223333",region="ap-northeast-2",zone="a"} 1"#,
+            r#"evenkeel_nodes{component="cache",name="web",namespace="shop",role="primary",zone="a"} 2"#,
+            r#"evenkeel_replication_lag_seconds{component="cache",name="web",namespace="shop"} 0.25"#,
+            r#"evenkeel_holds{guardrail="quiet_period"} 3"#,
+            r#"evenkeel_actions_total{outcome="succeeded",type="MovePrimary"} 1"#,
+            r#"evenkeel_failover_seconds_sum{class="Provider"} 63"#,
+            r#"evenkeel_failover_quota_used{account="111122223333",region="ap-northeast-2"} 3"#,
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_series_of_a_deleted_stack_vanish() {
+        let (metrics, text) = rendered();
+        assert!(text.contains(r#"name="web""#));
+        let mut scene = scene();
+        scene.stacks.remove(&StackName::new("shop", "web"));
+        let text = metrics.render(&scene).unwrap();
+        assert!(!text.contains(r#"name="web""#), "{text}");
+        assert!(text.contains(r#"name="other""#));
+    }
+
+    #[test]
+    fn every_catalogued_metric_is_exported_and_none_else() {
+        let (_, text) = rendered();
+        let exported: BTreeSet<&str> = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next())
+            .collect();
+        let catalogued: BTreeSet<&str> = CATALOGUE.iter().map(|e| e.0).collect();
+        assert_eq!(exported, catalogued);
+    }
+
+    #[test]
+    fn every_metric_is_documented_with_its_labels() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let documented: BTreeSet<(String, String)> = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("| `evenkeel_"))
+            .map(|l| {
+                let mut cells = l.split('|').map(|c| c.trim().trim_matches('`').to_owned());
+                let name = format!("evenkeel_{}", cells.next().unwrap());
+                (name, cells.next().unwrap().replace('`', ""))
+            })
+            .collect();
+        let catalogued: BTreeSet<(String, String)> = CATALOGUE
+            .iter()
+            .map(|e| (e.0.to_owned(), e.1.join(", ")))
+            .collect();
+        assert_eq!(documented, catalogued);
+    }
+}

@@ -1,0 +1,473 @@
+//! What the status says of one stack.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use evenkeel::api::conditions::{ConditionStatus, ConditionType, Reason};
+use evenkeel::api::v1alpha1::HAStackStatus;
+use evenkeel::plan::guardrails::{Guardrail, Hold};
+use evenkeel::plan::history::{History, Phase, Ticket, TicketOutcome};
+use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives, Policy};
+use evenkeel::plan::{
+    Action, ActionId, ActionKind, ActionType, Decision, Finding, FindingCode, PlanId, Severity, ZoneReport,
+};
+use evenkeel::report::status::{Subject, status};
+use evenkeel::topology::survival::Survival;
+use evenkeel::topology::{Failover, FailoverClass, StackName, Topology, shorthand};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn at(seconds: i64) -> Timestamp {
+    "2026-03-02T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+}
+
+fn intent() -> Intent {
+    Intent {
+        stack: StackName::new("shop", "web"),
+        created: None,
+        canonical_spec: String::new(),
+        mode: Mode::Enforce,
+        policy: BTreeMap::new(),
+        region: "test-region-1".into(),
+        account_ref: None,
+        zones: ["a", "b"].map(|z| (z.into(), None)).into(),
+        objectives: Objectives::default(),
+        max_skew: 1,
+        guardrails: GuardrailSettings::default(),
+        caches: [(
+            "cache".into(),
+            CacheIntent {
+                replication_group: "cache".to_owned(),
+                min_replicas_per_shard: 1,
+                max_skew: None,
+                preferred_primary_zones: BTreeSet::new(),
+            },
+        )]
+        .into(),
+        annotations: Annotations::default(),
+        team: None,
+    }
+}
+
+fn topology() -> Topology {
+    shorthand::topology(at(0), "a b", &["a:P b:r!", "b:? a:?*"])
+}
+
+fn move_first() -> Action {
+    Action {
+        id: ActionId("move-0001".to_owned()),
+        component: "cache".into(),
+        kind: ActionKind::MovePrimary { shard: "0001".into() },
+        from_zone: Some("a".into()),
+        to_zone: Some("b".into()),
+        why: "both primaries stand in zone a".to_owned(),
+    }
+}
+
+fn decision(verdicts: [Survival; 2]) -> Decision {
+    let zones = ["a", "b"].into_iter().zip(verdicts).map(|(name, verdict)| {
+        let zone = topology().zones[&name.into()].clone();
+        let reasons = vec![format!("It is {verdict:?}.")];
+        (
+            name.into(),
+            ZoneReport {
+                zone,
+                verdict,
+                reasons,
+            },
+        )
+    });
+    Decision {
+        id: PlanId("abc".to_owned()),
+        stack: StackName::new("shop", "web"),
+        mode: Mode::Enforce,
+        observed_at: at(0),
+        zones: zones.collect(),
+        verdicts: Vec::new(),
+        findings: Vec::new(),
+        actions: Vec::new(),
+        holds: Vec::new(),
+        balanced: Some(true),
+    }
+}
+
+fn good() -> Decision {
+    decision([Survival::Survives, Survival::Degraded])
+}
+
+fn hold(guardrail: Guardrail, action: Option<&str>) -> Hold {
+    Hold {
+        id: "h".to_owned(),
+        guardrail,
+        action: action.map(|a| ActionId(a.to_owned())),
+        reason: format!("because of {guardrail:?}"),
+        retry_at: None,
+    }
+}
+
+fn of(intent: &Intent, decision: &Decision, history: &History) -> HAStackStatus {
+    let topology = topology();
+    let subject = Subject {
+        intent,
+        generation: Some(7),
+        spec_problem: None,
+        unobserved: None,
+        topology: Some(&topology),
+        decision: Some(decision),
+        history,
+        now: at(0),
+    };
+    status(&subject, None)
+}
+
+fn condition(status: &HAStackStatus, kind: ConditionType) -> (ConditionStatus, Reason, String) {
+    let c = status.conditions.iter().find(|c| c.kind == kind).unwrap();
+    assert_eq!(c.observed_generation, Some(7));
+    (c.status, c.reason, c.message.clone())
+}
+
+fn short(status: &HAStackStatus, kind: ConditionType) -> (ConditionStatus, Reason) {
+    let (s, r, _) = condition(status, kind);
+    (s, r)
+}
+
+#[test]
+fn a_stack_is_zone_redundant_only_if_every_zone_s_loss_is_survived() {
+    use ConditionStatus as S;
+    use Survival as V;
+    let table = [
+        ([V::Survives, V::Survives], S::True, "2/2"),
+        ([V::Survives, V::Degraded], S::True, "2/2"),
+        ([V::Survives, V::Unknown], S::Unknown, "1/2"),
+        ([V::Unknown, V::Lost], S::False, "0/2"),
+        ([V::Survives, V::Lost], S::False, "1/2"),
+    ];
+    for (verdicts, expected, summary) in table {
+        let status = of(&intent(), &decision(verdicts), &History::default());
+        assert_eq!(
+            condition(&status, ConditionType::ZoneRedundant).0,
+            expected,
+            "{verdicts:?}"
+        );
+        assert_eq!(status.zone_summary.as_deref(), Some(summary), "{verdicts:?}");
+        // The state of AWS never makes Ready false.
+        assert_eq!(
+            short(&status, ConditionType::Ready),
+            (S::True, Reason::Judged),
+            "{verdicts:?}"
+        );
+    }
+    let lost = of(&intent(), &decision([V::Survives, V::Lost]), &History::default());
+    assert_eq!(condition(&lost, ConditionType::ZoneRedundant).2, "b: It is Lost.");
+}
+
+#[test]
+fn before_anything_was_read_every_aspect_of_aws_is_unknown() {
+    let intent = intent();
+    let history = History::default();
+    let subject = Subject {
+        intent: &intent,
+        generation: Some(7),
+        spec_problem: None,
+        unobserved: None,
+        topology: None,
+        decision: None,
+        history: &history,
+        now: at(0),
+    };
+    let pending = status(&subject, None);
+    for kind in [
+        ConditionType::Ready,
+        ConditionType::ZoneRedundant,
+        ConditionType::Balanced,
+    ] {
+        assert_eq!(
+            short(&pending, kind),
+            (ConditionStatus::Unknown, Reason::Pending),
+            "{kind:?}"
+        );
+    }
+    let denied = Subject {
+        unobserved: Some("no credentials"),
+        ..subject
+    };
+    let (ready, reason, message) = condition(&status(&denied, None), ConditionType::Ready);
+    assert_eq!((ready, reason), (ConditionStatus::False, Reason::NotObserved));
+    assert_eq!(message, "no credentials");
+}
+
+#[test]
+fn a_broken_manifest_is_stalled_but_still_judged() {
+    let (intent, decision, history, topology) = (intent(), good(), History::default(), topology());
+    let subject = Subject {
+        intent: &intent,
+        generation: Some(7),
+        spec_problem: Some("spec.zones: one zone is too few"),
+        unobserved: None,
+        topology: Some(&topology),
+        decision: Some(&decision),
+        history: &history,
+        now: at(0),
+    };
+    let status = status(&subject, None);
+    assert_eq!(
+        short(&status, ConditionType::Ready),
+        (ConditionStatus::False, Reason::InvalidSpec)
+    );
+    assert_eq!(
+        short(&status, ConditionType::Stalled),
+        (ConditionStatus::True, Reason::InvalidSpec)
+    );
+    assert_eq!(
+        condition(&status, ConditionType::ZoneRedundant).0,
+        ConditionStatus::True
+    );
+}
+
+#[test]
+fn a_hold_is_not_reconciling_and_only_what_waits_for_a_person_is_blocked() {
+    use ConditionStatus as S;
+    let table = [
+        (Guardrail::QuietPeriod, S::False, Reason::NothingBlocked),
+        (Guardrail::Window, S::False, Reason::NothingBlocked),
+        (Guardrail::Flapping, S::True, Reason::Flapping),
+        (Guardrail::Acknowledgement, S::True, Reason::AwaitsAcknowledgement),
+        (Guardrail::Ownership, S::True, Reason::NotOwned),
+        (Guardrail::Quota, S::True, Reason::RefusedByAws),
+        (Guardrail::Capacity, S::True, Reason::RefusedByAws),
+        // Enforce says nothing of approval; this is somebody's Report.
+        (Guardrail::Mode, S::False, Reason::NothingBlocked),
+    ];
+    for (guardrail, expected, reason) in table {
+        let held = Decision {
+            actions: vec![move_first()],
+            holds: vec![hold(guardrail, Some("move-0001"))],
+            ..good()
+        };
+        let status = of(&intent(), &held, &History::default());
+        assert_eq!(
+            short(&status, ConditionType::ActionBlocked),
+            (expected, reason),
+            "{guardrail:?}"
+        );
+        assert_eq!(
+            short(&status, ConditionType::Reconciling),
+            (S::False, Reason::Idle),
+            "{guardrail:?}"
+        );
+    }
+}
+
+#[test]
+fn an_action_that_waits_for_approval_is_blocked_and_one_that_is_only_reported_is_not() {
+    let held = Decision {
+        actions: vec![move_first()],
+        holds: vec![hold(Guardrail::Mode, Some("move-0001"))],
+        ..good()
+    };
+    let blocked = |mode, policy: Option<Policy>| {
+        let intent = Intent {
+            mode,
+            policy: policy.map(|p| (ActionType::MovePrimary, p)).into_iter().collect(),
+            ..intent()
+        };
+        let status = of(&intent, &held, &History::default());
+        condition(&status, ConditionType::ActionBlocked).0 == ConditionStatus::True
+    };
+    assert!(blocked(Mode::Approve, None));
+    assert!(blocked(Mode::Enforce, Some(Policy::Approve)));
+    assert!(!blocked(Mode::Observe, None));
+    assert!(!blocked(Mode::Approve, Some(Policy::Report)));
+}
+
+fn ticket(phase: Phase, outcome: Option<TicketOutcome>) -> Ticket {
+    Ticket {
+        id: "t1".to_owned(),
+        actions: vec![move_first()],
+        phase,
+        prepared_at: at(0),
+        called_at: Some(at(1)),
+        deadline: at(1500),
+        before: BTreeMap::new(),
+        finished_at: outcome.as_ref().map(|_| at(60)),
+        outcome,
+        holder: "me".to_owned(),
+    }
+}
+
+#[test]
+fn an_open_ticket_is_reconciling_and_a_finished_one_is_not() {
+    let with = |ticket| History {
+        tickets: vec![ticket],
+        ..History::default()
+    };
+    let open = of(&intent(), &good(), &with(ticket(Phase::Settling, None)));
+    assert_eq!(
+        condition(&open, ConditionType::Reconciling),
+        (
+            ConditionStatus::True,
+            Reason::ActionInFlight,
+            "move-0001 is Settling, until 2026-03-02T00:25:00Z at the latest".to_owned()
+        )
+    );
+    assert_eq!(open.tickets.len(), 1);
+    let done = of(
+        &intent(),
+        &good(),
+        &with(ticket(Phase::Done, Some(TicketOutcome::Succeeded))),
+    );
+    assert_eq!(
+        condition(&done, ConditionType::Reconciling).0,
+        ConditionStatus::False
+    );
+    assert!(done.tickets.is_empty());
+}
+
+#[test]
+fn a_back_off_is_blocked_when_aws_refused_and_not_when_the_plan_merely_changed() {
+    let held = Decision {
+        actions: vec![move_first()],
+        holds: vec![hold(Guardrail::BackOff, Some("move-0001"))],
+        ..good()
+    };
+    let blocked = |outcome| {
+        let history = History {
+            tickets: vec![ticket(Phase::GaveUp, Some(outcome))],
+            ..History::default()
+        };
+        condition(&of(&intent(), &held, &history), ConditionType::ActionBlocked).0
+    };
+    assert_eq!(blocked(TicketOutcome::Overtaken), ConditionStatus::False);
+    assert_eq!(blocked(TicketOutcome::NoEffect), ConditionStatus::True);
+}
+
+#[test]
+fn objectives_are_met_missed_absent_or_not_measurable() {
+    use ConditionStatus as S;
+    let none = of(&intent(), &good(), &History::default());
+    assert_eq!(
+        short(&none, ConditionType::ObjectivesMet),
+        (S::True, Reason::NoObjectives)
+    );
+    let wanted = Intent {
+        objectives: Objectives {
+            recovery_time: Some(SignedDuration::from_mins(2)),
+            recovery_point: None,
+        },
+        ..intent()
+    };
+    let missed = Decision {
+        findings: vec![Finding {
+            code: FindingCode::ObjectiveUnmet,
+            severity: Severity::Warning,
+            component: Some("cache".into()),
+            subject: "cache".to_owned(),
+            message: "Recovery takes 4 min, 2 min are wanted.".to_owned(),
+        }],
+        ..good()
+    };
+    assert_eq!(
+        condition(
+            &of(&wanted, &missed, &History::default()),
+            ConditionType::ObjectivesMet
+        ),
+        (
+            S::False,
+            Reason::Missed,
+            "Recovery takes 4 min, 2 min are wanted.".to_owned()
+        )
+    );
+    assert_eq!(
+        short(
+            &of(&wanted, &good(), &History::default()),
+            ConditionType::ObjectivesMet
+        ),
+        (S::Unknown, Reason::NotMeasurable)
+    );
+}
+
+#[test]
+fn a_transition_time_moves_only_when_the_status_flips() {
+    let (intent, history, topology) = (intent(), History::default(), topology());
+    let at_time = |now, decision: &Decision, before: Option<&HAStackStatus>| {
+        let subject = Subject {
+            intent: &intent,
+            generation: Some(7),
+            spec_problem: None,
+            unobserved: None,
+            topology: Some(&topology),
+            decision: Some(decision),
+            history: &history,
+            now,
+        };
+        status(&subject, before)
+    };
+    let since = |status: &HAStackStatus| {
+        let c = status
+            .conditions
+            .iter()
+            .find(|c| c.kind == ConditionType::ZoneRedundant);
+        c.unwrap().last_transition_time
+    };
+    let first = at_time(at(0), &good(), None);
+    let second = at_time(
+        at(60),
+        &decision([Survival::Survives, Survival::Survives]),
+        Some(&first),
+    );
+    assert_eq!(since(&second), at(0));
+    assert_eq!(second, first.clone_with_zones(&second));
+    let third = at_time(
+        at(120),
+        &decision([Survival::Lost, Survival::Survives]),
+        Some(&second),
+    );
+    assert_eq!(since(&third), at(120));
+}
+
+trait CloneWithZones {
+    fn clone_with_zones(&self, other: &Self) -> Self;
+}
+
+impl CloneWithZones for HAStackStatus {
+    /// Everything of this but the zones.
+    fn clone_with_zones(&self, other: &Self) -> Self {
+        Self {
+            zones: other.zones.clone(),
+            ..self.clone()
+        }
+    }
+}
+
+#[test]
+fn placement_reads_as_a_person_would_draw_it() {
+    let status = of(&intent(), &good(), &History::default());
+    assert_eq!(
+        status.components[0].placement,
+        ["0001  a:P  b:r!", "0002  a:unknown*  b:unknown"]
+    );
+    assert_eq!(status.zones[0].nodes, 2);
+    assert_eq!(status.zones[0].primaries, 1);
+    assert_eq!(status.skew.as_deref(), Some("nodes 0, primaries unknown"));
+}
+
+#[test]
+fn failovers_come_newest_first() {
+    let failover = |seconds| Failover {
+        id: format!("fo-{seconds}"),
+        at: at(seconds),
+        component: "cache".into(),
+        shard: "0001".into(),
+        from: None,
+        to: None,
+        class: FailoverClass::Person,
+        duration_seconds: Some(63),
+    };
+    let history = History {
+        failovers: vec![failover(10), failover(20)],
+        ..History::default()
+    };
+    let status = of(&intent(), &good(), &history);
+    let ids: Vec<_> = status.failovers.iter().map(|f| f.id.as_str()).collect();
+    assert_eq!(ids, ["fo-20", "fo-10"]);
+    assert_eq!(status.last_failover, Some(at(20)));
+}
