@@ -4,6 +4,7 @@
 //! one file per subcommand. Nothing here decides anything about a stack: that is [`crate::plan`].
 
 pub mod args;
+pub mod clock;
 pub mod crds;
 pub mod exit;
 pub mod run;
