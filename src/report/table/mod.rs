@@ -128,6 +128,8 @@ fn zones(page: &mut Page, decision: &Decision, topology: &Topology, now: Timesta
 
 fn findings(page: &mut Page, findings: &[Finding], style: Style) {
     page.line(Line::of(Paint::Strong, "Findings"));
+    let mut findings: Vec<_> = findings.iter().collect();
+    findings.sort_by_key(|f| f.severity);
     for finding in findings {
         let paint = match finding.severity {
             Severity::Critical => Paint::Bad,
@@ -138,7 +140,7 @@ fn findings(page: &mut Page, findings: &[Finding], style: Style) {
             .and(paint, explain::severity(finding.severity))
             .pad(12);
         let text =
-            Line::of(Paint::Strong, format!("{:?} ", finding.code)).and(Paint::Plain, &finding.message);
+            Line::of(Paint::Strong, format!("{:?}: ", finding.code)).and(Paint::Plain, &finding.message);
         page.paragraph(head, text, style);
     }
 }
@@ -191,7 +193,7 @@ fn step(page: &mut Page, number: usize, action: &Action, holds: &[Hold], now: Ti
     let indent = head.len();
     let title = Line::of(Paint::Strong, explain::title(action))
         .and(Paint::Plain, " ")
-        .and(paint, explain::class(class));
+        .and(paint, format!("({})", explain::class(class)));
     page.paragraph(head, title, style);
     page.paragraph(Line::plain(" ".repeat(indent)), Line::plain(&action.why), style);
     for hold in holds.iter().filter(|h| h.action.as_ref() == Some(&action.id)) {
@@ -201,9 +203,9 @@ fn step(page: &mut Page, number: usize, action: &Action, holds: &[Hold], now: Ti
 
 fn waits(page: &mut Page, hold: &Hold, now: Timestamp, style: Style) {
     let head = Line::plain("     ").and(Paint::Warn, "waits ");
-    let mut text = Line::of(Paint::Strong, format!("{} ", explain::guardrail(hold.guardrail)));
+    let mut text = Line::of(Paint::Strong, explain::guardrail(hold.guardrail));
     if let Some(at) = hold.retry_at {
-        text = text.and(Paint::Warn, format!("{} ", explain::until(at, now)));
+        text = text.and(Paint::Warn, format!(" {}", explain::until(at, now)));
     }
-    page.paragraph(head, text.and(Paint::Plain, &hold.reason), style);
+    page.paragraph(head, text.and(Paint::Plain, format!(": {}", hold.reason)), style);
 }
