@@ -5,6 +5,7 @@
 //! [`metrics`] what Prometheus reads.
 
 pub mod conditions;
+pub mod events;
 pub mod explain;
 pub mod metrics;
 pub mod plan_json;
