@@ -77,8 +77,7 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
-    /// The last tries of this kind of step came to nothing; the next one waits. Added by the executor, whose
-    /// concern waiting between calls is (`execute::backoff`).
+    /// The last tries of this kind of step came to nothing; the next one waits.
     BackOff,
 }
 
