@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod crashes;
-mod heals;
 mod housekeeping;
 mod rehearsal;
 
@@ -13,23 +12,6 @@ region: ap-northeast-2
 account: "111122223333"
 zones: {ap-northeast-2a: apne2-az1, ap-northeast-2c: apne2-az3}
 subnetGroups: [{name: shop-cache, zones: [ap-northeast-2a, ap-northeast-2c]}]
-replicationGroups:
-  - id: sessions
-    clusterMode: enabled
-    multiAz: true
-    automaticFailover: true
-    subnetGroup: shop-cache
-    shards: ["a:P c:r", "c:P a:r"]
-    tags: {evenkeel.dev/owner: demo}
-    maintenanceWindow: sun:03:00-sun:04:00
-"#;
-
-/// As [`TWO_ZONES`], with a third zone that holds nothing yet.
-pub const THREE_ZONES: &str = r#"
-region: ap-northeast-2
-account: "111122223333"
-zones: {ap-northeast-2a: apne2-az1, ap-northeast-2b: apne2-az2, ap-northeast-2c: apne2-az3}
-subnetGroups: [{name: shop-cache, zones: [ap-northeast-2a, ap-northeast-2b, ap-northeast-2c]}]
 replicationGroups:
   - id: sessions
     clusterMode: enabled

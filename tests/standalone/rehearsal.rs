@@ -1,7 +1,7 @@
 //! The real binary against the simulator on a stepped clock: days pass in seconds.
 
 use evenkeel_sim::{Call, ClockMode, Sim};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -109,6 +109,8 @@ impl Rehearsal {
         let mut child = self.child.take().expect("a loop runs");
         child.kill().unwrap();
         child.wait().unwrap();
+        // It may not have been waiting at the clock, which then would wait for it.
+        self.sim.forget_client(&format!("evenkeel-{}", child.id()));
     }
 
     /// Sends a signal and waits for the end.
@@ -200,28 +202,13 @@ impl Rehearsal {
         names
     }
 
-    pub fn placement(&self, stack: &str) -> Vec<String> {
-        let status = self.status(stack);
-        let lines = status["components"][0]["placement"].as_array().cloned();
-        lines
-            .unwrap_or_default()
-            .iter()
-            .map(|l| l.as_str().unwrap().to_owned())
-            .collect()
-    }
-
-    /// Mutating calls as AWS received them: time of day and operation.
+    /// Mutating calls as AWS received them.
     pub fn changes(&self) -> Vec<Call> {
         self.sim.calls().into_iter().filter(|c| c.mutating).collect()
     }
 
     pub fn change_names(&self) -> Vec<String> {
         self.changes().into_iter().map(|c| c.operation).collect()
-    }
-
-    /// When the n-th mutating call came.
-    pub fn change_at(&self, n: usize) -> Timestamp {
-        self.changes()[n].at
     }
 
     /// Everything that helps to understand a failure.
