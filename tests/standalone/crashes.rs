@@ -17,6 +17,8 @@ async fn failback_is_due() -> Rehearsal {
 }
 
 async fn ends_balanced_after_one_failover(r: &mut Rehearsal) {
+    r.pass_until(minutes(120), "called", |r| !r.changes().is_empty())
+        .await;
     r.pass_until(minutes(120), "balanced", |r| r.balanced("web"))
         .await;
     r.pass(minutes(30)).await;
