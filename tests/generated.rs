@@ -30,3 +30,12 @@ fn the_crd_in_the_repository_is_the_one_that_the_binary_prints() {
         &evenkeel::cli::crds::yaml().unwrap(),
     );
 }
+
+#[test]
+fn the_schemas_in_the_repository_are_those_of_the_formats() {
+    use evenkeel::report::{plan_json, snapshot};
+    for (name, schema) in [("plan", plan_json::schema()), ("snapshot", snapshot::schema())] {
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        check(&format!("docs/schemas/{name}.v1.schema.json"), &text);
+    }
+}

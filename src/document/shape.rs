@@ -135,6 +135,8 @@ fn object(node: &Node, schema: &Json, path: &str, problems: &mut Problems) {
         let here = field(path, &key.name);
         if let Some(inner) = schema["properties"].get(&key.name) {
             check(value, inner, &here, problems);
+        } else if schema["additionalProperties"].is_object() {
+            check(value, &schema["additionalProperties"], &here, problems);
         } else {
             unknown_field(key.line, &key.name, &here, &known, problems);
         }

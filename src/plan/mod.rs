@@ -8,12 +8,18 @@ pub mod copies;
 pub mod estimate;
 pub mod finding;
 pub mod findings;
+pub mod goals;
 pub mod guardrails;
 pub mod history;
 pub mod id;
 pub mod intent;
 pub mod judge;
+pub mod order;
+pub mod place;
+pub mod propose;
+pub mod step;
 pub(crate) mod text;
+mod why;
 pub mod windows;
 
 pub use action::{Action, ActionClass, ActionId, ActionKind, ActionType};
@@ -21,6 +27,8 @@ pub use finding::{Finding, FindingCode, Severity};
 pub use guardrails::{Guardrail, Hold};
 pub use history::{Fleet, History};
 pub use intent::Intent;
+pub use propose::{Proposal, propose};
+pub use step::next_step;
 
 use crate::topology::{StackName, Topology, Zone, ZoneName, survival::Survival, survival::Verdict};
 use jiff::Timestamp;
@@ -77,4 +85,24 @@ pub struct Input<'a> {
     pub fleet: &'a Fleet,
     pub purpose: &'a Purpose,
     pub now: Timestamp,
+}
+
+/// Everything that follows from what is seen: verdicts, findings, the whole sequence of actions, and every hold.
+pub fn plan(input: &Input<'_>) -> Decision {
+    let verdicts = judge::verdicts(input);
+    let Proposal {
+        actions, balanced, ..
+    } = propose(input);
+    Decision {
+        id: id::plan_id(input, &actions),
+        stack: input.intent.stack.clone(),
+        mode: input.intent.mode,
+        observed_at: input.topology.observed_at,
+        zones: judge::zone_reports(input, &verdicts),
+        verdicts,
+        findings: findings::findings(input),
+        holds: guardrails::evaluate(input, &actions),
+        actions,
+        balanced,
+    }
 }

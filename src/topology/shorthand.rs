@@ -8,11 +8,14 @@
 //! | `P`, `r`, `?` | primary, replica, unknown role |
 //! | `!` | down |
 //! | `+` | creating |
+//! | `#` | health unknown |
+//! | `'` | so only just now (else for long) |
 //! | `*` | added by us |
+//! | `*2` | added by us to replace the second word's node (see [`additions`]) |
 //! | `~250` | replication lag in ms (default 0 for replicas); `~-` lag unknown |
 //!
-//! Shards are numbered `0001`, `0002`…, nodes `cache-0001-001`… in the order written. All nodes have been as they
-//! are for long (`health_since` is `None`), roles are proven at `now`.
+//! Shards are numbered `0001`, `0002`…, nodes `cache-0001-001`… in the order written. Nodes have been as they are
+//! for long (`health_since` is `None`) unless marked, roles are proven at `now`.
 
 use super::{
     CacheSettings, ClusterMode, Component, Durability, Health, Node, NodeId, Owner, ResourceKey,
@@ -24,7 +27,8 @@ use std::collections::BTreeMap;
 
 /// A stack `shop/web` with one cache component `cache` (identifier `cache`), all settings on, owned by us.
 ///
-/// `zones` are the zones of the spec, such as `"a b c"`; a zone marked `!` (`"a! b"`) is Impaired for an hour.
+/// `zones` are the zones of the spec, such as `"a b c"`; a zone marked `!` (`"a! b"`) is Impaired for an hour, one
+/// marked `?` is Unknown, one marked `^` is being evacuated.
 ///
 /// # Panics
 /// On a word it does not understand: it reads literals, not input.
@@ -32,14 +36,16 @@ use std::collections::BTreeMap;
 pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
     let mut zone_map: BTreeMap<ZoneName, Zone> = BTreeMap::new();
     for word in zones.split_whitespace() {
-        let (name, impaired) = word.strip_suffix('!').map_or((word, false), |n| (n, true));
+        let name = word.trim_end_matches(['!', '?', '^']);
+        let state = match &word[name.len()..] {
+            "!" => ZoneState::Impaired,
+            "?" => ZoneState::Unknown,
+            "^" => ZoneState::Evacuating,
+            _ => ZoneState::Healthy,
+        };
         let zone = Zone {
-            state: if impaired {
-                ZoneState::Impaired
-            } else {
-                ZoneState::Healthy
-            },
-            since: impaired.then(|| now - SignedDuration::from_hours(1)),
+            state,
+            since: (state != ZoneState::Healthy).then(|| now - SignedDuration::from_hours(1)),
             reasons: Vec::new(),
         };
         zone_map.insert(ZoneName::from(name), zone);
@@ -47,15 +53,13 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
     let subnet_zones = zone_map.keys().cloned().collect();
     let mut shard_map = BTreeMap::new();
     for (i, text) in shards.iter().enumerate() {
-        let id = format!("{:04}", i + 1);
+        let id = shard_id(i);
         let mut shard = Shard::default();
         for (j, word) in text.split_whitespace().enumerate() {
             let node = node(now, word).unwrap_or_else(|why| panic!("{word:?} in {text:?}: {why}"));
-            shard
-                .nodes
-                .insert(NodeId::new(format!("cache-{id}-{:03}", j + 1)), node);
+            shard.nodes.insert(node_id(&id, j), node);
         }
-        shard_map.insert(ShardId::new(id), shard);
+        shard_map.insert(id, shard);
     }
     let component = Component {
         resource: ResourceKey {
@@ -89,6 +93,31 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
     }
 }
 
+/// The nodes marked `*2` and the like: shard, the node that we added, the node that it replaces.
+pub fn additions(shards: &[&str]) -> Vec<(ShardId, NodeId, NodeId)> {
+    let mut found = Vec::new();
+    for (i, text) in shards.iter().enumerate() {
+        let id = shard_id(i);
+        for (j, word) in text.split_whitespace().enumerate() {
+            let digits = word
+                .split_once('*')
+                .map_or("", |(_, rest)| rest.split('~').next().unwrap_or(""));
+            if let Some(old) = digits.parse::<usize>().ok().and_then(|n| n.checked_sub(1)) {
+                found.push((id.clone(), node_id(&id, j), node_id(&id, old)));
+            }
+        }
+    }
+    found
+}
+
+fn shard_id(index: usize) -> ShardId {
+    ShardId::new(format!("{:04}", index + 1))
+}
+
+fn node_id(shard: &ShardId, index: usize) -> NodeId {
+    NodeId::new(format!("cache-{shard}-{:03}", index + 1))
+}
+
 fn node(now: Timestamp, word: &str) -> Result<Node, &'static str> {
     let (zone, rest) = word.split_once(':').ok_or("wants zone:role")?;
     let (marks, lag) = rest.split_once('~').map_or((rest, None), |(m, l)| (m, Some(l)));
@@ -116,8 +145,11 @@ fn node(now: Timestamp, word: &str) -> Result<Node, &'static str> {
         match mark {
             '!' => node.health = Health::Down,
             '+' => node.health = Health::Creating,
+            '#' => node.health = Health::Unknown,
+            '\'' => node.health_since = Some(now),
             '*' => node.added_by_us = true,
-            _ => return Err("knows only the marks ! + *"),
+            '0'..='9' if node.added_by_us => {}
+            _ => return Err("knows only the marks ! + # ' * and a number after *"),
         }
     }
     match lag {
@@ -154,5 +186,26 @@ mod tests {
         assert_eq!(second[&"cache-0002-002".into()].health, Health::Creating);
         assert_eq!(second[&"cache-0002-002".into()].lag, None);
         assert_eq!(cache.shards[&"0002".into()].primary(), None);
+    }
+
+    #[test]
+    fn reads_what_an_addition_replaces() {
+        let shards = ["a:P c:r!'", "a:P b:r! c:r*2~5"];
+        assert_eq!(
+            additions(&shards),
+            [("0002".into(), "cache-0002-003".into(), "cache-0002-002".into())]
+        );
+        let t = topology(Timestamp::UNIX_EPOCH, "a? b^ c", &shards);
+        assert_eq!(t.zone_state(&"a".into()), ZoneState::Unknown);
+        assert_eq!(t.zone_state(&"b".into()), ZoneState::Evacuating);
+        let nodes = |shard: &str| &t.components[&"cache".into()].shards[&shard.into()].nodes;
+        assert_eq!(
+            nodes("0001")[&"cache-0001-002".into()].health_since,
+            Some(Timestamp::UNIX_EPOCH)
+        );
+        assert_eq!(
+            nodes("0002")[&"cache-0002-003".into()].lag,
+            Some(SignedDuration::from_millis(5))
+        );
     }
 }

@@ -1,0 +1,125 @@
+//! One identity's way to the API server: a kubeconfig, a client, kubectl.
+
+use crate::{RigError, assets};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+/// An identity with its kubeconfig file, good while the rig stands.
+#[derive(Clone, Debug)]
+pub struct Access {
+    user: String,
+    kubeconfig: PathBuf,
+}
+
+/// How a run of kubectl ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    args: String,
+}
+
+impl Ran {
+    /// Its output when it succeeded, otherwise an error that holds what it said.
+    pub fn ok(self) -> Result<String, RigError> {
+        if self.status == 0 {
+            return Ok(self.stdout);
+        }
+        Err(RigError::Kubectl {
+            args: self.args,
+            status: self.status,
+            stderr: self.stderr,
+        })
+    }
+}
+
+impl Access {
+    pub(crate) fn new(
+        folder: &Path,
+        user: &str,
+        token: &str,
+        server: &str,
+        ca_pem: &[u8],
+    ) -> Result<Self, RigError> {
+        let kubeconfig = folder.join(format!("{}.kubeconfig", user.replace(':', "_")));
+        let ca = STANDARD.encode(ca_pem);
+        let text = format!(
+            "\
+apiVersion: v1
+kind: Config
+current-context: evenkeel
+contexts:
+  - name: evenkeel
+    context: {{cluster: evenkeel, user: \"{user}\"}}
+clusters:
+  - name: evenkeel
+    cluster:
+      server: {server}
+      certificate-authority-data: {ca}
+users:
+  - name: \"{user}\"
+    user: {{token: \"{token}\"}}
+"
+        );
+        std::fs::write(&kubeconfig, text).map_err(RigError::file("could not write", &kubeconfig))?;
+        Ok(Self {
+            user: user.to_owned(),
+            kubeconfig,
+        })
+    }
+
+    /// As the audit log and RBAC name it.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A new client; it belongs to the runtime that it was made in.
+    pub async fn client(&self) -> Result<Client, RigError> {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig)?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?)
+    }
+
+    /// Runs kubectl as this identity.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<Ran, RigError> {
+        self.kubectl_with(args, "").await
+    }
+
+    /// Runs kubectl as this identity, with `input` on its stdin (for `-f -`).
+    pub async fn kubectl_with(&self, args: &[&str], input: &str) -> Result<Ran, RigError> {
+        let folder = self.kubeconfig.parent().unwrap_or(Path::new("."));
+        let mut child = Command::new(assets()?.join("kubectl"))
+            .args(args)
+            .env("KUBECONFIG", &self.kubeconfig)
+            // Its discovery cache and preferences live and die with the rig.
+            .env("HOME", folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(RigError::run("kubectl"))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // kubectl may end without having read all of it.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        let output = child.wait_with_output().await.map_err(RigError::run("kubectl"))?;
+        Ok(Ran {
+            status: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            args: args.join(" "),
+        })
+    }
+}

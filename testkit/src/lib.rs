@@ -1,0 +1,28 @@
+//! A real Kubernetes API server (etcd and kube-apiserver, no container) for tests and development.
+//!
+//! [`KubeRig`] starts the two on free ports in a temporary folder and stops them whatever happens: on drop, on a
+//! panic, and when the process that holds the rig is killed. It hands out identities ([`Access`]: the administrator,
+//! ServiceAccounts by TokenRequest), tells who asked what ([`AuditLog`]), and disturbs the server on request (pause,
+//! kill, restart, forget history). The programs come from `hack/kube-assets`.
+//!
+//! There is no kube-controller-manager: namespaces never finish deleting (take a new one per test), owner references
+//! aren't collected, Deployments make no Pods. Nothing here knows the product.
+
+mod access;
+mod assets;
+mod audit;
+mod error;
+mod etcd;
+mod folder;
+mod keys;
+mod ports;
+mod process;
+mod rig;
+mod wait;
+
+pub use access::{Access, Ran};
+pub use assets::assets;
+pub use audit::{AuditEvent, AuditLog};
+pub use error::RigError;
+pub use rig::{KubeRig, shared};
+pub use wait::until;

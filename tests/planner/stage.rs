@@ -1,0 +1,212 @@
+//! A stack written in shorthand, what the planner says of it, and a pure stepping function.
+
+use evenkeel::plan::history::AddedNode;
+use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
+use evenkeel::plan::{Action, ActionKind, Fleet, History, Input, Proposal, Purpose, propose};
+use evenkeel::topology::shorthand::{additions, topology};
+use evenkeel::topology::{Health, Node, NodeId, Role, Shard, Switch, Topology, ZoneName, ZoneState};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+pub const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+/// A stack with one cache, as the planner sees it.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub intent: Intent,
+    pub topology: Topology,
+    pub history: History,
+    /// Numbers of nodes added by `after`: higher than all others, never used twice.
+    next_number: usize,
+}
+
+impl Stage {
+    /// Zones and shards in the words of `topology::shorthand`; at least one replica per shard, skew at most 1.
+    pub fn new(zones: &str, shards: &[&str]) -> Self {
+        let topology = topology(NOW, zones, shards);
+        let names = topology.zones.keys().map(|z| (z.clone(), None)).collect();
+        let mut history = History::default();
+        for (shard, node, old) in additions(shards) {
+            let added = AddedNode {
+                component: "cache".into(),
+                shard,
+                at: NOW,
+                replaces: Some(old),
+            };
+            history.added_nodes.insert(node, added);
+        }
+        Self {
+            intent: intent(names),
+            topology,
+            history,
+            next_number: 101,
+        }
+    }
+
+    pub fn cache(mut self, change: impl FnOnce(&mut CacheIntent)) -> Self {
+        change(self.intent.caches.get_mut(&"cache".into()).unwrap());
+        self
+    }
+
+    pub fn component(mut self, change: impl FnOnce(&mut evenkeel::topology::Component)) -> Self {
+        change(self.topology.components.get_mut(&"cache".into()).unwrap());
+        self
+    }
+
+    pub fn propose(&self) -> Proposal {
+        propose(&Input {
+            intent: &self.intent,
+            topology: &self.topology,
+            history: &self.history,
+            fleet: &Fleet::default(),
+            purpose: &Purpose::Propose,
+            now: NOW,
+        })
+    }
+
+    pub fn shards(&self) -> &BTreeMap<evenkeel::topology::ShardId, Shard> {
+        &self.topology.components[&"cache".into()].shards
+    }
+
+    pub fn shard(&self, id: &evenkeel::topology::ShardId) -> &Shard {
+        &self.shards()[id]
+    }
+
+    pub fn healthy_zone(&self, zone: &ZoneName) -> bool {
+        self.topology.zone_state(zone) == ZoneState::Healthy
+    }
+
+    /// The stack once this step has succeeded and everything has settled. A move is won by `winner`.
+    pub fn after(&self, action: &Action, winner: Option<&NodeId>) -> Self {
+        let mut next = self.clone();
+        let component = next.topology.components.get_mut(&action.component).unwrap();
+        let shard = action.kind.shard().and_then(|id| component.shards.get_mut(id));
+        match (&action.kind, shard) {
+            (ActionKind::EnableAutomaticFailover { .. }, _) => {
+                component.settings.automatic_failover = Switch::Enabled
+            }
+            (ActionKind::EnableMultiAz { .. }, _) => component.settings.multi_az = Switch::Enabled,
+            (
+                ActionKind::AddReplica {
+                    shard: id,
+                    zone,
+                    replaces,
+                },
+                Some(shard),
+            ) => {
+                let node = NodeId::new(format!("cache-{id}-{}", next.next_number));
+                next.next_number += 1;
+                shard.nodes.insert(node.clone(), new_replica(zone));
+                let added = AddedNode {
+                    component: action.component.clone(),
+                    shard: id.clone(),
+                    at: NOW,
+                    replaces: replaces.clone(),
+                };
+                next.history.added_nodes.insert(node, added);
+            }
+            (ActionKind::RemoveReplica { node, .. }, Some(shard)) => {
+                shard.nodes.remove(node).unwrap();
+                next.history.added_nodes.remove(node);
+                for added in next
+                    .history
+                    .added_nodes
+                    .values_mut()
+                    .filter(|a| a.replaces.as_ref() == Some(node))
+                {
+                    added.replaces = None;
+                }
+            }
+            (ActionKind::MovePrimary { .. }, Some(shard)) => {
+                let (old, _) = shard.primary().unwrap();
+                let old = old.clone();
+                let winner = winner.cloned().unwrap_or_else(|| expected_winner(shard).unwrap());
+                for (id, role) in [(&old, Role::Replica), (&winner, Role::Primary)] {
+                    let node = shard.nodes.get_mut(id).unwrap();
+                    node.role = role;
+                    node.lag = (role == Role::Replica).then_some(SignedDuration::ZERO);
+                }
+            }
+            (kind, None) => panic!("{kind:?} names a shard that is not there"),
+        }
+        next
+    }
+
+    /// The stack after all these steps, each move won by the replica that is expected to.
+    pub fn after_all(&self, actions: &[Action]) -> Self {
+        actions
+            .iter()
+            .fold(self.clone(), |stage, action| stage.after(action, None))
+    }
+}
+
+/// Least known lag, then unknown lag; of equal ones the lowest id. Nodes that we have just added have no lag yet.
+pub fn expected_winner(shard: &Shard) -> Option<NodeId> {
+    let replicas = shard.nodes.iter().filter(|(_, n)| n.role == Role::Replica);
+    replicas
+        .min_by_key(|(id, n)| (n.lag.is_none(), n.lag, *id))
+        .map(|(id, _)| id.clone())
+}
+
+fn new_replica(zone: &ZoneName) -> Node {
+    Node {
+        zone: zone.clone(),
+        role: Role::Replica,
+        role_proof: None,
+        health: Health::Healthy,
+        health_since: None,
+        lag: None,
+        added_by_us: true,
+    }
+}
+
+fn intent(zones: BTreeMap<ZoneName, Option<evenkeel::topology::ZoneId>>) -> Intent {
+    let cache = CacheIntent {
+        replication_group: "cache".to_owned(),
+        min_replicas_per_shard: 1,
+        max_skew: None,
+        preferred_primary_zones: [].into(),
+    };
+    Intent {
+        stack: evenkeel::topology::StackName::new("shop", "web"),
+        created: None,
+        canonical_spec: String::new(),
+        mode: Mode::Enforce,
+        policy: BTreeMap::new(),
+        region: "test-region-1".into(),
+        account_ref: None,
+        zones,
+        objectives: Objectives::default(),
+        max_skew: 1,
+        guardrails: GuardrailSettings::default(),
+        caches: BTreeMap::from([("cache".into(), cache)]),
+        annotations: Annotations::default(),
+        team: None,
+    }
+}
+
+/// A step as people say it: `add 0001 c (for 002)`, `remove 0001-002`, `move 0003`.
+pub fn say(action: &Action) -> String {
+    let short = |node: &NodeId| node.as_str().trim_start_matches("cache-").to_owned();
+    match &action.kind {
+        ActionKind::EnableAutomaticFailover { .. } => "enable failover".to_owned(),
+        ActionKind::EnableMultiAz { .. } => "enable multi-az".to_owned(),
+        ActionKind::AddReplica {
+            shard,
+            zone,
+            replaces: None,
+        } => format!("add {shard} {zone}"),
+        ActionKind::AddReplica {
+            shard,
+            zone,
+            replaces: Some(old),
+        } => format!("add {shard} {zone} for {}", short(old)),
+        ActionKind::RemoveReplica { node, .. } => format!("remove {}", short(node)),
+        ActionKind::MovePrimary { shard } => format!("move {shard}"),
+    }
+}
+
+/// The whole plan as people say it.
+pub fn spoken(proposal: &Proposal) -> Vec<String> {
+    proposal.actions.iter().map(say).collect()
+}
