@@ -5,7 +5,7 @@
 use evenkeel::aws::types::{AwsError, ErrorClass};
 use evenkeel::clock::Clock;
 use evenkeel::execute::change::Change;
-use evenkeel::execute::step::{Again, Gate, Outcome, Ports, Record, Replan, Write};
+use evenkeel::execute::step::{Again, Blind, Gate, Outcome, Ports, Record, Replan, Write};
 use evenkeel::execute::store::{Store, StoreError, Stored, Version};
 use evenkeel::plan::history::{History, Phase, Ticket, TicketOutcome};
 use evenkeel::plan::{Action, ActionId, ActionKind};
@@ -99,6 +99,14 @@ impl Store for World {
         *self.on_disk.lock().unwrap() = history.clone();
         Ok(Version(n.to_string()))
     }
+
+    async fn load_note(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    async fn save_note(&self, _key: &str, _text: &str) -> Result<(), String> {
+        panic!("a step writes no notes")
+    }
 }
 
 impl Write for World {
@@ -123,17 +131,21 @@ impl Gate for World {
         *looks += 1;
         self.closes_at.filter(|n| *looks >= *n).map(|_| "stop".to_owned())
     }
+
+    fn close(&self, _reason: &str) {
+        panic!("a step closes no gate")
+    }
 }
 
 /// Plans this again, or fails; `frozen` is how long the process stands still after the read.
 struct Plans<'w> {
     world: &'w World,
-    again: Result<Vec<Action>, AwsError>,
+    again: Result<Vec<Action>, Blind>,
     frozen: SignedDuration,
 }
 
 impl Replan for Plans<'_> {
-    async fn replan(&mut self, history: &History, ticket: &Ticket) -> Result<Again, AwsError> {
+    async fn replan(&mut self, history: &History, ticket: &Ticket) -> Result<Again, Blind> {
         assert!(
             history.tickets.contains(ticket),
             "the record that is planned on holds the ticket"
@@ -184,13 +196,13 @@ fn error(class: ErrorClass) -> AwsError {
     }
 }
 
-async fn run(world: &World, again: Result<Vec<Action>, AwsError>) -> (Outcome, Record) {
+async fn run(world: &World, again: Result<Vec<Action>, Blind>) -> (Outcome, Record) {
     run_frozen(world, again, SignedDuration::ZERO).await
 }
 
 async fn run_frozen(
     world: &World,
-    again: Result<Vec<Action>, AwsError>,
+    again: Result<Vec<Action>, Blind>,
     frozen: SignedDuration,
 ) -> (Outcome, Record) {
     let mut record = Record {
@@ -266,7 +278,7 @@ async fn a_fresh_look_that_gives_another_step_or_none_sends_nothing() {
 #[tokio::test]
 async fn a_fresh_look_that_fails_sends_nothing() {
     let world = World::new();
-    let (outcome, _) = run(&world, Err(error(ErrorClass::Throttled))).await;
+    let (outcome, _) = run(&world, Err(Blind("throttled".to_owned()))).await;
     assert!(matches!(outcome, Outcome::Blind(_)), "{outcome:?}");
     assert_eq!(world.diary.read(), "Prepared, look, GaveUp");
 }

@@ -216,6 +216,12 @@ impl Clock {
             .retain(|_, client| client.gone_at.is_none_or(|at| at.elapsed() < GRACE));
     }
 
+    /// Forgets the clients that run: nobody is expected, so whoever died while it ran must not block the clock. The
+    /// living register again with their next wait.
+    pub fn expect_nobody(&mut self) {
+        self.clients.retain(|_, client| client.until.is_some());
+    }
+
     /// How many clients are registered.
     pub fn registered(&self) -> usize {
         self.clients.len()

@@ -248,6 +248,9 @@ impl Shared {
     fn step(&self, target: Timestamp, expected: Option<usize>) -> Step {
         let mut inner = self.lock();
         inner.clock.bury();
+        if expected == Some(0) {
+            inner.clock.expect_nobody();
+        }
         let expected = expected.unwrap_or_else(|| inner.clock.registered());
         let earliest = match inner.clock.readiness(expected) {
             Readiness::Waiting(missing) => return Step::Waiting(missing),

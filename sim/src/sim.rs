@@ -197,8 +197,8 @@ impl Sim {
         self.shared.advance_to(to, None, STALL_LIMIT).await
     }
 
-    /// As [`Sim::advance_to`], waiting until so many clients are registered and parked, and no longer than `limit` (real
-    /// time) for each step.
+    /// As [`Sim::advance_to`], waiting until at least so many clients are registered and all of them parked, and no
+    /// longer than `limit` (real time) for each step. With 0, running clients are forgotten instead of waited for.
     pub async fn advance_expecting(
         &self,
         to: Timestamp,
@@ -206,6 +206,13 @@ impl Sim {
         limit: Duration,
     ) -> Result<Timestamp, AdvanceError> {
         self.shared.advance_to(to, Some(clients), limit).await
+    }
+
+    /// Forgets a client of a stepped clock, for instance one that was killed while it ran; true when it was known.
+    pub fn forget_client(&self, name: &str) -> bool {
+        let known = self.shared.with(|inner| inner.clock.forget(name));
+        self.shared.wake();
+        known
     }
 
     /// Changes the world directly.

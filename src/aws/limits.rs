@@ -114,9 +114,19 @@ impl Bucket {
 /// How long a caller goes on asking after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
+    /// Of one request.
     pub attempts: u32,
-    /// No attempt begins later than this after the first.
-    pub at_most: SignedDuration,
+    /// No attempt of a request begins later than this after its first.
+    pub one: SignedDuration,
+    /// Nor later than this after the first request of the whole listing.
+    pub whole: SignedDuration,
+}
+
+/// When a request and the listing that it belongs to were begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub request: Timestamp,
+    pub whole: Timestamp,
 }
 
 impl Patience {
@@ -128,7 +138,7 @@ impl Patience {
         self,
         error: &AwsError,
         failed: u32,
-        started: Timestamp,
+        begun: Begun,
         now: Timestamp,
         random: f64,
     ) -> Option<Timestamp> {
@@ -139,7 +149,9 @@ impl Patience {
         let whole = 0.5 * f64::from(1_u32 << failed.saturating_sub(1).min(6));
         let wait = SignedDuration::from_secs_f64(whole.min(20.0) * (0.5 + random.clamp(0.0, 1.0) / 2.0));
         let at = now + wait;
-        (at.duration_since(started) <= self.at_most).then_some(at)
+        let in_time =
+            at.duration_since(begun.request) <= self.one && at.duration_since(begun.whole) <= self.whole;
+        in_time.then_some(at)
     }
 }
 
@@ -243,13 +255,22 @@ mod tests {
         assert_eq!(bucket.take(at(52, 0)), Ok(()));
     }
 
+    const PATIENCE: Patience = Patience {
+        attempts: 4,
+        one: SignedDuration::from_secs(30),
+        whole: SignedDuration::from_secs(300),
+    };
+
+    fn begun(request: i64) -> Begun {
+        Begun {
+            request: at(request, 0),
+            whole: at(0, 0),
+        }
+    }
+
     #[test]
     fn only_throttles_and_transient_failures_are_tried_again() {
-        let patience = Patience {
-            attempts: 4,
-            at_most: SignedDuration::from_secs(30),
-        };
-        let next = |class| patience.next_try(&error(class), 1, at(0, 0), at(0, 0), 1.0);
+        let next = |class| PATIENCE.next_try(&error(class), 1, begun(0), at(0, 0), 1.0);
         assert_eq!(next(ErrorClass::Throttled), Some(at(0, 500)));
         assert_eq!(next(ErrorClass::Transient), Some(at(0, 500)));
         for class in [
@@ -267,13 +288,8 @@ mod tests {
 
     #[test]
     fn waits_double_with_jitter_and_end_with_attempts_or_time() {
-        let patience = Patience {
-            attempts: 4,
-            at_most: SignedDuration::from_secs(30),
-        };
-        let next = |failed, now, random| {
-            patience.next_try(&error(ErrorClass::Throttled), failed, at(0, 0), now, random)
-        };
+        let throttled = error(ErrorClass::Throttled);
+        let next = |failed, now, random| PATIENCE.next_try(&throttled, failed, begun(0), now, random);
         assert_eq!(next(1, at(0, 0), 0.0), Some(at(0, 250)));
         assert_eq!(next(2, at(0, 0), 1.0), Some(at(1, 0)));
         assert_eq!(next(3, at(0, 0), 1.0), Some(at(2, 0)));
@@ -281,10 +297,18 @@ mod tests {
         assert_eq!(next(3, at(29, 0), 1.0), None);
         let long = Patience {
             attempts: 99,
-            at_most: SignedDuration::from_hours(1),
+            ..PATIENCE
         };
-        let wait = long.next_try(&error(ErrorClass::Throttled), 50, at(0, 0), at(0, 0), 1.0);
+        let wait = long.next_try(&throttled, 50, begun(0), at(0, 0), 1.0);
         assert_eq!(wait, Some(at(20, 0)));
+    }
+
+    #[test]
+    fn a_later_page_has_its_own_time_but_the_listing_an_end() {
+        let throttled = error(ErrorClass::Throttled);
+        let next = |request, now| PATIENCE.next_try(&throttled, 1, begun(request), at(now, 0), 1.0);
+        assert_eq!(next(200, 210), Some(at(210, 500)));
+        assert_eq!(next(290, 300), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::plan::history::{Phase, Ticket};
 use crate::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
-use crate::plan::{Action, ActionId, ActionKind};
+use crate::plan::{Action, ActionId, ActionKind, Decision, PlanId};
 use crate::topology::StackName;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,5 +60,21 @@ pub(crate) fn ticket(kind: ActionKind, phase: Phase) -> Ticket {
         finished_at: None,
         outcome: None,
         holder: "me".to_owned(),
+    }
+}
+
+/// A decision that finds nothing.
+pub(crate) fn decision() -> Decision {
+    Decision {
+        id: PlanId("none".to_owned()),
+        stack: StackName::new("shop", "web"),
+        mode: Mode::Enforce,
+        observed_at: at(0),
+        zones: BTreeMap::new(),
+        verdicts: Vec::new(),
+        findings: Vec::new(),
+        actions: Vec::new(),
+        holds: Vec::new(),
+        balanced: None,
     }
 }

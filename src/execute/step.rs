@@ -34,13 +34,18 @@ pub struct Again {
     pub read_at: Timestamp,
 }
 
+/// The fresh look failed: there is nothing to act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the fresh look before acting failed: {0}")]
+pub struct Blind(pub String);
+
 /// Reads the component afresh and plans again with `Purpose::Act`.
 pub trait Replan {
     fn replan(
         &mut self,
         history: &History,
         ticket: &Ticket,
-    ) -> impl Future<Output = Result<Again, AwsError>> + Send;
+    ) -> impl Future<Output = Result<Again, Blind>> + Send;
 }
 
 /// Sends one change, once: never a retry.
@@ -49,8 +54,20 @@ pub trait Write {
 }
 
 /// Says why nothing may be sent now: the stop switch, a lost lease.
-pub trait Gate {
+pub trait Gate: Send + Sync {
     fn closed(&self, now: Timestamp) -> Option<String>;
+    /// Closes it, for good as far as this process goes.
+    fn close(&self, reason: &str);
+}
+
+impl<G: Gate> Gate for std::sync::Arc<G> {
+    fn closed(&self, now: Timestamp) -> Option<String> {
+        (**self).closed(now)
+    }
+
+    fn close(&self, reason: &str) {
+        (**self).close(reason);
+    }
 }
 
 /// One stack's record as this process holds it: always what was stored last.
@@ -88,7 +105,7 @@ pub enum Outcome {
     /// The fresh look gave another plan; nothing was sent.
     Overtaken { again: Again },
     /// The fresh look failed; nothing was sent.
-    Blind(AwsError),
+    Blind(Blind),
     /// The stop switch or the lease; nothing was sent.
     Stopped(String),
     /// The record can't be stored. Nothing was sent, or (after the call) its answer is not recorded.

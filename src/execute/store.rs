@@ -49,4 +49,10 @@ pub trait Store: Send + Sync {
         history: &History,
         expected: &Version,
     ) -> impl Future<Output = Result<Version, StoreError>> + Send;
+
+    /// A note that helps after a restart and is missed by nobody: `None` when there is none that can be read.
+    fn load_note(&self, key: &str) -> impl Future<Output = Option<String>> + Send;
+
+    /// Saves a note. An error is a sentence for the log.
+    fn save_note(&self, key: &str, text: &str) -> impl Future<Output = Result<(), String>> + Send;
 }

@@ -3,7 +3,7 @@
 //! All waiting goes through the [`Clock`], one wait at a time. Nothing here decides what is asked.
 
 use crate::aws::described::Page;
-use crate::aws::limits::{Budget, Jitter, Limits, Patience};
+use crate::aws::limits::{Begun, Budget, Jitter, Limits, Patience};
 use crate::aws::types::{AwsError, ErrorClass};
 use crate::clock::Clock;
 use jiff::Timestamp;
@@ -57,6 +57,10 @@ impl Caller {
         F: Future<Output = Result<T, AwsError>>,
     {
         let mut failed = 0;
+        let begun = Begun {
+            request: clock.now(),
+            whole: effort.started,
+        };
         loop {
             while let Err(later) = self.limits.bucket(budget).take(clock.now()) {
                 clock.sleep_until(later).await;
@@ -75,7 +79,7 @@ impl Caller {
             let random = self.jitter.draw();
             let next = effort
                 .patience
-                .next_try(&error, failed, effort.started, clock.now(), random);
+                .next_try(&error, failed, begun, clock.now(), random);
             match next {
                 Some(at) => clock.sleep_until(at).await,
                 None => return Err(error),

@@ -34,6 +34,9 @@ pub struct Promotion {
 impl<'a> EventsByGroup<'a> {
     /// Of these groups (lower-case identifiers) only.
     pub fn new(view: &'a RegionView, wanted: &'a BTreeSet<String>) -> Self {
+        if view.events.events.is_empty() {
+            return Self::default();
+        }
         let mut members: BTreeMap<&NodeId, &str> = BTreeMap::new();
         for id in wanted {
             if let Some(group) = view.groups.get(id) {

@@ -83,6 +83,11 @@ pub fn failover_id(component: &ComponentName, shard: &ShardId, at: Timestamp) ->
     format!("fo-{component}-{shard}-{}", at.strftime("%Y%m%dT%H%M%SZ"))
 }
 
+/// AWS's event about a call belongs to the call that we made at `at`.
+fn is_call_of(at: Timestamp, called: Timestamp) -> bool {
+    at.duration_since(called) <= CLOCKS_DIFFER && called.duration_since(at) <= CALL_ARRIVES
+}
+
 /// Events of an earlier group with the same name are not about this one.
 fn since_creation<'e, 'a>(events: &'e [&'a CacheEvent]) -> &'e [&'a CacheEvent] {
     let born = events.iter().rposition(|e| {
@@ -156,17 +161,24 @@ impl Scene<'_> {
 
     /// The call was made while our ticket was making it.
     fn ours(&self, shard: &ShardId, called: Timestamp) -> bool {
-        self.moves(shard).any(|(at, _)| {
-            at.duration_since(called) <= CLOCKS_DIFFER && called.duration_since(at) <= CALL_ARRIVES
-        })
+        self.moves(shard).any(|(at, _)| is_call_of(at, called))
     }
 
-    /// No call was seen. Ours explains it if AWS accepted it, or if events don't reach back to it.
+    /// No call was seen. One of ours whose event is missing explains it if AWS accepted it, or if events don't reach
+    /// back to it.
     fn ours_unseen(&self, shard: &ShardId, promoted: Timestamp) -> bool {
         self.moves(shard).any(|(at, ticket)| {
             let accepted = matches!(ticket.phase, Phase::Settling | Phase::Done);
             let unseen = self.view.events.complete_since.is_none_or(|since| since > at);
-            at <= promoted && promoted <= ticket.deadline && (accepted || unseen)
+            let end = ticket.finished_at.unwrap_or(ticket.deadline);
+            at <= promoted && promoted <= end && (accepted || unseen) && !self.call_was_seen(shard, at)
+        })
+    }
+
+    fn call_was_seen(&self, shard: &ShardId, at: Timestamp) -> bool {
+        self.events.iter().any(|e| {
+            matches!(&e.kind, CacheEventKind::TestFailoverCalled { shard: s } if s == shard)
+                && is_call_of(at, e.at)
         })
     }
 

@@ -46,7 +46,8 @@ impl Fresh {
 /// Somebody waits: a few tries, then the action waits for another turn.
 const BRIEF: Patience = Patience {
     attempts: 4,
-    at_most: SignedDuration::from_secs(20),
+    one: SignedDuration::from_secs(20),
+    whole: SignedDuration::from_secs(30),
 };
 
 /// Enough points to hold one that is young enough in spite of CloudWatch's delay.

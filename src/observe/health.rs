@@ -81,7 +81,7 @@ enum Pulse {
 pub fn survey(view: &RegionView, wanted: &BTreeSet<String>, now: Timestamp) -> Survey {
     let events = EventsByGroup::new(view, wanted);
     let beats = beats(view, wanted, &events);
-    let blind = unanswered(view, now).or_else(|| silent_zones(&beats, now));
+    let blind = unanswered(view, &beats, now).or_else(|| silent_zones(&beats, now));
     judge(&beats, blind, now)
 }
 
@@ -122,10 +122,11 @@ fn judge(beats: &[(&String, Beats<'_>)], blind: Option<String>, now: Timestamp) 
     survey
 }
 
-/// CloudWatch answered before and has failed since.
-fn unanswered(view: &RegionView, now: Timestamp) -> Option<String> {
+/// Asking fails, and no answer about any of these nodes is young. A failure among answers is not blindness.
+fn unanswered(view: &RegionView, groups: &[(&String, Beats<'_>)], now: Timestamp) -> Option<String> {
     let error = view.metrics.error.as_ref()?;
-    let at = view.metrics.complete_at?;
+    let asked = groups.iter().flat_map(|(_, g)| g.nodes()).filter_map(|b| b.asked);
+    let at = asked.map(|a| a.at).max()?;
     (now.duration_since(at) >= UNANSWERED).then(|| format!("CloudWatch has not answered since {at}: {error}"))
 }
 

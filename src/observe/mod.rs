@@ -26,3 +26,6 @@ pub use pollers::{Changes, Observer, Wanted};
 pub use schedule::PollSettings;
 pub use view::RegionView;
 pub use zones::ZoneWatch;
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,7 @@ pub struct Observer {
     pub(super) changed_since_buy: BTreeSet<String>,
     /// What a fresh read found out besides; the next round reports it.
     pub(super) carried: Changes,
+    round: Round,
     hurries: Hurries,
     due_describe: Due,
     due_events: Due,
@@ -61,10 +62,22 @@ pub struct Observer {
     due_account: Due,
 }
 
+/// One call of [`Observer::poll_due`]. All that is due in a round is due again at one moment, so that a quiet minute has
+/// one round.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    started: Timestamp,
+    jitter: f64,
+}
+
+/// What is due this soon is done with the rest.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
 /// Background reading: long enough to get a large fleet's pages through heavy throttling.
 pub(super) const PATIENT: Patience = Patience {
     attempts: 8,
-    at_most: SignedDuration::from_secs(45),
+    one: SignedDuration::from_secs(45),
+    whole: SignedDuration::from_mins(4),
 };
 
 /// Which account we are changes nothing that is judged; it is asked again after this long.
@@ -95,6 +108,7 @@ impl Observer {
             owed: Vec::new(),
             changed_since_buy: BTreeSet::new(),
             carried: Changes::default(),
+            round: Round::default(),
             hurries: Hurries::default(),
             due_describe: Due::default(),
             due_events: Due::default(),
@@ -122,6 +136,7 @@ impl Observer {
         ] {
             due.at_once();
         }
+        self.begin_round(clock);
         self.describe_if_due(clock).await?;
         let mut changes = self.poll_due(wanted, clock).await;
         changes.groups.extend(self.view.groups.keys().cloned());
@@ -130,6 +145,7 @@ impl Observer {
 
     /// Reads what is due, in an order in which later steps rest on earlier ones.
     pub async fn poll_due<C: Clock>(&mut self, wanted: &Wanted, clock: &C) -> Changes {
+        self.begin_round(clock);
         let mut changes = std::mem::take(&mut self.carried);
         let described = self.describe_if_due(clock).await;
         let mut described_all = false;
@@ -185,6 +201,17 @@ impl Observer {
         self.hurries.end(identifier);
     }
 
+    fn begin_round(&mut self, clock: &impl Clock) {
+        self.round = Round {
+            started: clock.now(),
+            jitter: self.caller.random(),
+        };
+    }
+
+    fn is_due(&self, due: Due) -> bool {
+        due.is_due(self.round.started + SLACK)
+    }
+
     pub(super) fn effort(clock: &impl Clock, patience: Patience) -> Effort {
         Effort {
             patience,
@@ -193,15 +220,14 @@ impl Observer {
     }
 
     async fn describe_if_due<C: Clock>(&mut self, clock: &C) -> Result<Option<BTreeSet<String>>, AwsError> {
-        let now = clock.now();
-        if !self.due_describe.is_due(now) {
+        if !self.is_due(self.due_describe) {
             return Ok(None);
         }
+        let Round { started, jitter } = self.round;
         match self.list_groups(clock).await {
             Ok(changed) => {
-                let jitter = self.caller.random();
                 self.due_describe
-                    .done(now, clock.now(), self.settings.describe_every, jitter);
+                    .done(started, clock.now(), self.settings.describe_every, jitter);
                 Ok(Some(changed))
             }
             Err(error) => {
@@ -218,7 +244,8 @@ impl Observer {
         }
         let once = Patience {
             attempts: 2,
-            at_most: SignedDuration::from_secs(10),
+            one: SignedDuration::from_secs(10),
+            whole: SignedDuration::from_secs(10),
         };
         let effort = Self::effort(clock, once);
         let read = &self.read;
@@ -235,16 +262,15 @@ impl Observer {
     }
 
     async fn subnets_if_due<C: Clock>(&mut self, clock: &C, changes: &mut Changes) {
-        let now = clock.now();
-        let unknown = self.store.lacks_subnets() && self.subnets_older_than_a_poll(now);
-        if !unknown && !self.due_subnets.is_due(now) {
+        let Round { started, jitter } = self.round;
+        let unknown = self.store.lacks_subnets() && self.subnets_older_than_a_poll(started);
+        if !unknown && !self.is_due(self.due_subnets) {
             return;
         }
         match self.list_subnets(clock).await {
             Ok(ids) => {
-                let jitter = self.caller.random();
                 self.due_subnets
-                    .done(now, clock.now(), self.settings.subnets_every, jitter);
+                    .done(started, clock.now(), self.settings.subnets_every, jitter);
                 changes.groups.extend(ids);
             }
             Err(error) => {
@@ -273,15 +299,14 @@ impl Observer {
     }
 
     async fn events_if_due<C: Clock>(&mut self, hurried: bool, clock: &C, changes: &mut Changes) {
-        let now = clock.now();
-        if !hurried && !self.due_events.is_due(now) {
+        if !hurried && !self.is_due(self.due_events) {
             return;
         }
+        let Round { started, jitter } = self.round;
         match self.poll_events(PATIENT, clock).await {
             Ok((events, groups)) => {
-                let jitter = self.caller.random();
                 self.due_events
-                    .done(now, clock.now(), self.settings.events_every, jitter);
+                    .done(started, clock.now(), self.settings.events_every, jitter);
                 changes.events.extend(events);
                 changes.groups.extend(groups);
             }
@@ -293,10 +318,10 @@ impl Observer {
     }
 
     async fn metrics_if_due<C: Clock>(&mut self, wanted: &Wanted, clock: &C, changes: &mut Changes) {
-        let now = clock.now();
-        if !self.due_metrics.is_due(now) {
+        if !self.is_due(self.due_metrics) {
             return;
         }
+        let Round { started, jitter } = self.round;
         let hurried = self.hurries.identifiers().cloned().collect();
         let since = std::mem::take(&mut self.changed_since_buy);
         let buy = self.interest.buy(&Scene {
@@ -304,13 +329,12 @@ impl Observer {
             wanted: &wanted.groups,
             changed: &since,
             hurried: &hurried,
-            now,
+            now: clock.now(),
         });
         let bought = self.purchase(buy.asks, PATIENT, clock).await;
         changes.measured.extend(bought.groups);
-        let jitter = self.caller.random();
         self.due_metrics
-            .done(now, clock.now(), self.settings.metrics_every, jitter);
+            .done(started, clock.now(), self.settings.metrics_every, jitter);
         changes.errors.extend(bought.error);
     }
 

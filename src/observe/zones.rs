@@ -201,66 +201,95 @@ impl ZoneWatch {
     }
 
     fn step_zone(&mut self, zone: ZoneName, evidence: Evidence, joined: bool, now: Timestamp) {
-        let before = self.zones.remove(&zone);
-        let was = before.as_ref().map_or(ZoneState::Healthy, |w| w.state);
-        let known_since = before.as_ref().and_then(|w| w.since);
-        let heard_at = match evidence {
-            Evidence::Nobody | Evidence::Blind(_) => before.as_ref().and_then(|w| w.heard_at),
-            _ => Some(now),
-        };
-        let better_since = before.as_ref().and_then(|w| w.better_since);
-        let stay = |reasons, better_since| Watched {
-            state: was,
-            since: known_since,
-            better_since,
-            heard_at,
-            reasons,
-        };
-        let become_ = |state, since, reasons| Watched {
-            state,
-            since,
-            better_since: None,
-            heard_at,
-            reasons,
-        };
-        let after = match (was, evidence) {
-            (_, Evidence::Blind(why) | Evidence::Doubt(why)) if was == ZoneState::Unknown => {
-                stay(vec![why], None)
-            }
-            (_, Evidence::Blind(why) | Evidence::Doubt(why)) => {
-                become_(ZoneState::Unknown, Some(now), vec![why])
-            }
-            (ZoneState::Impaired, Evidence::Dead { since, reason }) => {
-                let goes_on = known_since.filter(|_| self.continues(Some(since), joined));
-                become_(ZoneState::Impaired, Some(goes_on.unwrap_or(since)), vec![reason])
-            }
-            (_, Evidence::Dead { since, reason }) => become_(ZoneState::Impaired, Some(since), vec![reason]),
-            (ZoneState::Impaired, Evidence::Alive) => {
-                let better = better_since.unwrap_or(now);
-                if now.duration_since(better) >= BACK_FOR {
-                    become_(ZoneState::Healthy, Some(now), Vec::new())
-                } else {
-                    stay(
-                        vec![format!("most monitored nodes are up again since {better}")],
-                        Some(better),
-                    )
+        let mut before = self.zones.remove(&zone).unwrap_or(Watched::UNSEEN);
+        if !matches!(evidence, Evidence::Nobody | Evidence::Blind(_)) {
+            before.heard_at = Some(now);
+        }
+        let after = match evidence {
+            Evidence::Blind(why) | Evidence::Doubt(why) => before.unclear(why, now),
+            Evidence::Dead { since, reason } => {
+                let goes_on = before.state == ZoneState::Impaired && self.continues(Some(since), joined);
+                Watched {
+                    state: ZoneState::Impaired,
+                    since: before.since.filter(|_| goes_on).or(Some(since)),
+                    better_since: None,
+                    reasons: vec![reason],
+                    ..before
                 }
             }
-            (ZoneState::Impaired, Evidence::Nobody)
-                if heard_at.is_none_or(|at| now.duration_since(at) >= UNHEARD_FOR) =>
-            {
-                become_(ZoneState::Healthy, Some(now), Vec::new())
-            }
-            (ZoneState::Impaired, Evidence::Nobody) => {
-                stay(vec!["none of its nodes is monitored any more".to_owned()], None)
-            }
-            (_, Evidence::Mixed(reason)) => stay(vec![reason], None),
-            (ZoneState::Unknown, Evidence::Alive | Evidence::Nobody) => {
-                become_(ZoneState::Healthy, Some(now), Vec::new())
-            }
-            (_, Evidence::Alive | Evidence::Nobody) => stay(Vec::new(), None),
+            Evidence::Mixed(reason) => Watched {
+                better_since: None,
+                reasons: vec![reason],
+                ..before
+            },
+            Evidence::Alive | Evidence::Nobody if before.state == ZoneState::Unknown => before.healthy(now),
+            Evidence::Alive if before.state == ZoneState::Impaired => before.returning(now),
+            Evidence::Nobody if before.state == ZoneState::Impaired => before.unheard(now),
+            Evidence::Alive | Evidence::Nobody => Watched {
+                reasons: Vec::new(),
+                ..before
+            },
         };
         self.zones.insert(zone, after);
+    }
+}
+
+impl Watched {
+    const UNSEEN: Self = Self {
+        state: ZoneState::Healthy,
+        since: None,
+        better_since: None,
+        heard_at: None,
+        reasons: Vec::new(),
+    };
+
+    fn healthy(self, now: Timestamp) -> Self {
+        Self {
+            state: ZoneState::Healthy,
+            since: Some(now),
+            better_since: None,
+            reasons: Vec::new(),
+            ..self
+        }
+    }
+
+    fn unclear(self, why: String, now: Timestamp) -> Self {
+        let goes_on = self.state == ZoneState::Unknown;
+        Self {
+            state: ZoneState::Unknown,
+            since: self.since.filter(|_| goes_on).or(Some(now)),
+            better_since: None,
+            reasons: vec![why],
+            ..self
+        }
+    }
+
+    /// Impaired, and all but a minority are up.
+    fn returning(self, now: Timestamp) -> Self {
+        let better = self.better_since.unwrap_or(now);
+        if now.duration_since(better) >= BACK_FOR {
+            return self.healthy(now);
+        }
+        Self {
+            better_since: Some(better),
+            reasons: vec![format!("most of its monitored nodes are up again since {better}")],
+            ..self
+        }
+    }
+
+    /// Impaired, and no node speaks for or against it any more.
+    fn unheard(self, now: Timestamp) -> Self {
+        if self
+            .heard_at
+            .is_none_or(|at| now.duration_since(at) >= UNHEARD_FOR)
+        {
+            return self.healthy(now);
+        }
+        Self {
+            better_since: None,
+            reasons: vec!["none of its nodes is monitored any more".to_owned()],
+            ..self
+        }
     }
 }
 

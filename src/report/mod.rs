@@ -5,9 +5,11 @@
 //! [`metrics`] what Prometheus reads.
 
 pub mod conditions;
+pub mod events;
 pub mod explain;
 pub mod metrics;
 pub mod plan_json;
+pub mod sample;
 pub mod snapshot;
 pub mod status;
 pub mod table;

@@ -89,6 +89,12 @@ impl FileStore {
         self.folder.join(file_name(stack, ".json"))
     }
 
+    /// Notes stand beside the records' folder.
+    fn note(&self, key: &str) -> PathBuf {
+        let state = self.folder.parent().unwrap_or(&self.folder);
+        state.join(format!("{key}.json"))
+    }
+
     fn load_now(&self, stack: &StackName, now: Timestamp) -> Result<Stored, StoreError> {
         let unreadable = |reason: String| StoreError::Unreadable {
             stack: stack.clone(),
@@ -175,6 +181,15 @@ impl Store for FileStore {
         expected: &Version,
     ) -> Result<Version, StoreError> {
         self.save_now(stack, history, expected)
+    }
+
+    async fn load_note(&self, key: &str) -> Option<String> {
+        fs::read_to_string(self.note(key)).ok()
+    }
+
+    async fn save_note(&self, key: &str, text: &str) -> Result<(), String> {
+        let path = self.note(key);
+        write_with(&path, text.as_bytes(), self.write).map_err(|e| format!("{}: {e}", path.display()))
     }
 }
 

@@ -3,6 +3,8 @@
 //! It is looked at before every mutating call, so it works within one call's time. Its first line is shown as the
 //! reason. The breaker puts it there itself after too many failed actions in a row; a person takes it away.
 
+use crate::execute::step::Gate;
+use jiff::Timestamp;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -50,8 +52,7 @@ impl StopFile {
         }
     }
 
-    /// Puts the file there.
-    pub fn trip(&self, reason: &str) {
+    fn trip(&self, reason: &str) {
         if let Err(error) = super::records::write_durably(&self.path, format!("{reason}\n").as_bytes()) {
             tracing::error!(%error, "The stop file can't be written; acting stops until a restart");
             *self.tripped() = Some(reason.to_owned());
@@ -62,6 +63,17 @@ impl StopFile {
         self.tripped
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Gate for StopFile {
+    fn closed(&self, _now: Timestamp) -> Option<String> {
+        self.reason()
+    }
+
+    /// Puts the file there.
+    fn close(&self, reason: &str) {
+        self.trip(reason);
     }
 }
 

@@ -77,8 +77,7 @@ pub enum Guardrail {
     Quota,
     Capacity,
     Flapping,
-    /// The last tries of this kind of step came to nothing; the next one waits. Added by the executor, whose
-    /// concern waiting between calls is (`execute::backoff`).
+    /// The last tries of this kind of step came to nothing; the next one waits.
     BackOff,
 }
 
@@ -147,7 +146,7 @@ impl Guardrail {
     /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
     fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
         match self {
-            Self::Stop | Self::Paused | Self::InFlight | Self::BackOff => None,
+            Self::Stop | Self::Paused | Self::InFlight => None,
             Self::Mode => mode::refuse(ctx, action),
             Self::Ownership => ownership::refuse(ctx, action),
             Self::Freshness => freshness::refuse(ctx, action),

@@ -1,0 +1,126 @@
+//! Who else acts.
+
+use crate::support::{cache, drawn, events, minutes, seconds, sessions, status, stepped, world};
+
+#[tokio::test]
+async fn a_persons_test_failover_looks_like_ours_and_uses_the_quota() {
+    let yaml = format!(
+        "actors: [{{name: kim, at: 10m, does: {{testFailover: {{group: sessions, shard: '0001'}}}}}}]\n{}",
+        sessions()
+    );
+    let sim = stepped(&yaml).await;
+    minutes(&sim, 9).await;
+    assert!(sim.state().actor_deeds.is_empty());
+    minutes(&sim, 20).await;
+    assert_eq!(drawn(&sim, "sessions")[0], "a:r c:P");
+    let first = events(&cache(&sim)).await[0].clone();
+    assert_eq!(first, "sessions: Test Failover API called for node group 0001");
+    let state = sim.state();
+    assert_eq!(state.test_failovers[0].by, "actor kim");
+    assert_eq!(
+        (
+            state.actor_deeds[0].actor.as_str(),
+            state.actor_deeds[0].result.as_str()
+        ),
+        ("kim", "ok")
+    );
+    assert_eq!(
+        sim.calls().iter().filter(|call| call.mutating).count(),
+        0,
+        "not a call received"
+    );
+}
+
+#[tokio::test]
+async fn terraform_removes_the_newest_replica_again_and_again() {
+    let sim = stepped(&world("[{id: g, shards: ['a:P c:r']}]")).await;
+    let client = cache(&sim);
+    sim.actor_yaml("{at: 5m, every: 20m, does: {terraform: {group: g, replicas: 1}}}")
+        .unwrap();
+    for _ in 0..2 {
+        let call = client
+            .increase_replica_count()
+            .replication_group_id("g")
+            .new_replica_count(2);
+        call.apply_immediately(true).send().await.unwrap();
+        minutes(&sim, 20).await;
+        assert_eq!(drawn(&sim, "g"), ["a:P c:r b:r"]);
+        minutes(&sim, 20).await;
+        assert_eq!(drawn(&sim, "g"), ["a:P c:r"]);
+    }
+    let refused: Vec<_> = sim
+        .state()
+        .actor_deeds
+        .iter()
+        .map(|deed| deed.result == "ok")
+        .collect();
+    assert!(refused.contains(&true));
+}
+
+#[tokio::test]
+async fn autoscaling_walks_through_its_counts() {
+    let sim = stepped(&world("[{id: g, shards: ['a:P c:r', 'c:P a:r']}]")).await;
+    sim.actor_yaml("{at: 1m, every: 1h, does: {autoscaling: {group: g, replicas: [2, 1]}}}")
+        .unwrap();
+    minutes(&sim, 30).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P c:r b:r", "c:P a:r b:r"]);
+    minutes(&sim, 60).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P c:r", "c:P a:r"]);
+    minutes(&sim, 60).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P c:r b:r", "c:P a:r b:r"]);
+}
+
+#[tokio::test]
+async fn maintenance_patches_replicas_first_and_fails_over_before_the_primary() {
+    let sim = stepped(&world("[{id: g, shards: ['a:P c:r']}]")).await;
+    sim.actor_yaml("{does: {maintenance: {group: g}}}").unwrap();
+    seconds(&sim, 1).await;
+    assert_eq!(
+        (status(&sim, "g"), drawn(&sim, "g")),
+        ("modifying", vec!["a:P c:r!".to_owned()])
+    );
+    minutes(&sim, 11).await;
+    assert_eq!(drawn(&sim, "g"), ["a:r! c:P"]);
+    minutes(&sim, 11).await;
+    assert_eq!(
+        (status(&sim, "g"), drawn(&sim, "g")),
+        ("available", vec!["a:r c:P".to_owned()])
+    );
+    let state = sim.state();
+    assert_eq!(
+        (state.failovers.len(), state.failovers[0].cause),
+        (1, "maintenance")
+    );
+    assert_eq!(state.groups[0].shards[0].min_healthy_copies, 1);
+    assert!(state.data_loss_events.is_empty());
+}
+
+#[tokio::test]
+async fn a_busy_group_is_tried_again() {
+    let sim = stepped(&sessions()).await;
+    let call = cache(&sim)
+        .increase_replica_count()
+        .replication_group_id("sessions")
+        .new_replica_count(2);
+    call.apply_immediately(true).send().await.unwrap();
+    sim.actor_yaml("{at: 1m, does: {autoscaling: {group: sessions, replicas: [3]}}}")
+        .unwrap();
+    minutes(&sim, 17).await;
+    assert_eq!(sim.state().groups[0].shards[0].nodes.len(), 4);
+}
+
+#[tokio::test]
+async fn the_weather_is_scripted_too() {
+    let sim = stepped(&sessions()).await;
+    sim.actor_yaml("{at: 10m, does: {zoneOutage: {zone: ap-northeast-2a, for: 20m}}}")
+        .unwrap();
+    minutes(&sim, 11).await;
+    assert_eq!(drawn(&sim, "sessions"), ["a:r! c:P", "c:P a:r!"]);
+    minutes(&sim, 30).await;
+    assert_eq!(drawn(&sim, "sessions"), ["a:r c:P", "c:P a:r"]);
+    assert!(
+        sim.actor_yaml("{does: {dance: {}}}")
+            .unwrap_err()
+            .contains("dance")
+    );
+}

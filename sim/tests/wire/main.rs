@@ -1,0 +1,19 @@
+//! The simulator from outside: the official Rust SDKs and plain HTTP as clients.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod actors;
+mod clock;
+mod control;
+mod examples;
+mod faults;
+mod outages;
+mod replicas;
+mod scale;
+mod sdk;
+mod settings;
+mod support;

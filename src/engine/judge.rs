@@ -1,0 +1,137 @@
+//! From what a region shows to one stack's new record and decision. Pure.
+//!
+//! ```text
+//! view ─► topology, failovers ─► memory ─► open tickets settle ─► blocks ─► plan ─► approvals ─► (plan again)
+//! ```
+
+use crate::execute::progress;
+use crate::execute::ticket::WrongPhase;
+use crate::observe::{Look, RegionView, ZoneWatch, failovers, memory, topology};
+use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
+use crate::plan::{Decision, Input, Intent, Purpose, approvals, guardrails::flapping, id, plan};
+use crate::topology::{Failover, Topology};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// What one judgement rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    pub intent: &'a Intent,
+    pub view: &'a RegionView,
+    pub watch: &'a ZoneWatch,
+    pub history: &'a History,
+    pub fleet: &'a Fleet,
+    pub purpose: &'a Purpose,
+    pub now: Timestamp,
+}
+
+/// What it came to.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    pub topology: Topology,
+    /// To be stored before anything rests on it.
+    pub history: History,
+    pub decision: Decision,
+    /// Tickets that ended with this look.
+    pub finished: Vec<Ticket>,
+    /// Failovers that the record did not know.
+    pub failovers: Vec<Failover>,
+}
+
+/// Looks once. An error means that the record contradicts itself.
+pub fn judge(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
+    let Scene {
+        intent,
+        view,
+        now,
+        history: before,
+        ..
+    } = *scene;
+    let mut topology = look(scene, before);
+    let seen = seen_failovers(scene);
+    let history = memory::absorb(before, &topology, &seen, now);
+    let (mut history, finished) = progress::settle(&history, &topology, &view.events.events, now)?;
+    for ticket in &finished {
+        if ticket.outcome == Some(TicketOutcome::Succeeded) {
+            for action in &ticket.actions {
+                history = approvals::complete(history, action);
+            }
+        }
+    }
+    acknowledge(&mut history, intent);
+    history = flapping::absorb(history, now);
+    if history.added_nodes != before.added_nodes {
+        topology = look(scene, &history);
+    }
+    let mut decision = decide(scene, &topology, &history);
+    let steps = id::steps(intent, &decision.actions);
+    let approved = approvals::absorb(history.clone(), intent, &decision.id, &steps, now);
+    if approved != history {
+        history = approved;
+        decision = decide(scene, &topology, &history);
+    }
+    Ok(Judgement {
+        failovers: new_failovers(before, &history),
+        topology,
+        history,
+        decision,
+        finished,
+    })
+}
+
+fn look(scene: &Scene<'_>, history: &History) -> Topology {
+    topology(&Look {
+        intent: scene.intent,
+        view: scene.view,
+        watch: scene.watch,
+        history,
+        installation: scene.fleet.installation.as_deref(),
+        purpose: scene.purpose,
+        now: scene.now,
+    })
+}
+
+fn seen_failovers(scene: &Scene<'_>) -> Vec<Failover> {
+    let caches = scene.intent.caches.iter();
+    caches
+        .flat_map(|(name, cache)| {
+            failovers::derive(
+                scene.view,
+                scene.watch,
+                name,
+                &cache.replication_group,
+                &scene.history.tickets,
+            )
+        })
+        .collect()
+}
+
+fn decide(scene: &Scene<'_>, topology: &Topology, history: &History) -> Decision {
+    plan(&Input {
+        intent: scene.intent,
+        topology,
+        history,
+        fleet: scene.fleet,
+        purpose: scene.purpose,
+        now: scene.now,
+    })
+}
+
+/// Remembers what the annotation acknowledges, as far as the record knows it: the annotation may be gone tomorrow.
+fn acknowledge(history: &mut History, intent: &Intent) {
+    let known: BTreeSet<String> = history
+        .failovers
+        .iter()
+        .map(|f| f.id.clone())
+        .chain(history.blocks.iter().map(|b| b.id.clone()))
+        .collect();
+    history.acknowledged.retain(|id| known.contains(id));
+    let named = intent.annotations.acknowledge.intersection(&known).cloned();
+    history.acknowledged.extend(named);
+}
+
+fn new_failovers(before: &History, after: &History) -> Vec<Failover> {
+    let known: BTreeSet<&str> = before.failovers.iter().map(|f| f.id.as_str()).collect();
+    let new = after.failovers.iter().filter(|f| !known.contains(f.id.as_str()));
+    new.cloned().collect()
+}

@@ -1,0 +1,377 @@
+//! The parts of [`Engine::look`]: wishes, regions, polls, judgements, records.
+
+use super::fleet::{Common, Member, Roll};
+use super::judge::{Judgement, Scene, judge};
+use super::region::{Connect, Polled, RegionKey, RegionSide};
+use super::stack::{self, Stack, Wish};
+use super::{Engine, Happening};
+use crate::clock::Clock;
+use crate::execute::progress;
+use crate::execute::step::{Gate, Record};
+use crate::execute::store::{Store, Version};
+use crate::observe::{Wanted, ZoneWatch};
+use crate::plan::Purpose;
+use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
+use crate::topology::{Failover, StackName, ZoneName};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A stack whose record or region can't be read.
+const UNREAD_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
+impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
+    pub(super) fn take_wishes(&mut self, wishes: &BTreeMap<StackName, Wish>) {
+        let gone: Vec<StackName> = self
+            .stacks
+            .keys()
+            .filter(|name| !wishes.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in gone {
+            self.stacks.remove(&name);
+            self.changed.insert(name);
+            // Somebody may have waited for it: an elder is gone, a budget is free.
+            self.stacks.values_mut().for_each(|s| s.awake = true);
+        }
+        for (name, wish) in wishes {
+            match self.stacks.get_mut(name) {
+                Some(stack) if stack.wish == *wish => {}
+                Some(stack) => {
+                    let same_place = stack.key == stack::key(&wish.intent);
+                    let record = stack.record.take().filter(|_| same_place);
+                    *stack = Stack {
+                        record,
+                        ..Stack::new(wish.clone())
+                    };
+                }
+                None => {
+                    self.stacks.insert(name.clone(), Stack::new(wish.clone()));
+                }
+            }
+        }
+    }
+
+    /// A region is there as long as a stack stands in it.
+    pub(super) async fn open_regions(&mut self) {
+        let keys: BTreeSet<RegionKey> = self.stacks.values().map(|s| s.key.clone()).collect();
+        self.regions.retain(|key, _| keys.contains(key));
+        for key in keys {
+            if self.regions.contains_key(&key) {
+                continue;
+            }
+            let saved = self.store.load_note(&note_key(&key)).await;
+            let watch: Option<ZoneWatch> = saved.and_then(|text| serde_json::from_str(&text).ok());
+            self.regions.insert(key.clone(), RegionSide::new(key, watch));
+        }
+    }
+
+    /// Everybody hears of the stop switch, and a lifted one lets the breaker count anew.
+    pub(super) fn notice_stop(&mut self) {
+        let stopped = self.gate.closed(self.clock.now()).is_some();
+        if stopped != self.was_stopped {
+            self.was_stopped = stopped;
+            self.failures = 0;
+            self.stacks.values_mut().for_each(|s| s.awake = true);
+        }
+    }
+
+    pub(super) fn wanted(&self, key: &RegionKey) -> Wanted {
+        let here = || self.stacks.values().filter(|s| s.key == *key);
+        Wanted {
+            groups: here().flat_map(Stack::groups).cloned().collect(),
+            tags: here().flat_map(Stack::groups_to_act_on).collect(),
+        }
+    }
+
+    pub(super) async fn poll(&mut self) {
+        let keys: Vec<RegionKey> = self.regions.keys().cloned().collect();
+        for key in keys {
+            let wanted = self.wanted(&key);
+            let now = self.clock.now();
+            let Some(region) = self.regions.get_mut(&key) else {
+                continue;
+            };
+            if region.next_due(now) > now && !region.wants_other(&wanted) {
+                continue;
+            }
+            let polled = region
+                .poll(wanted, &self.settings.poll, &self.connect, &self.clock)
+                .await;
+            self.wake(&key, &polled);
+        }
+    }
+
+    fn wake(&mut self, key: &RegionKey, polled: &Polled) {
+        for stack in self.stacks.values_mut().filter(|s| s.key == *key) {
+            let concerned = stack.groups().any(|g| polled.groups.contains(g));
+            let stands_in = |zone: &ZoneName| {
+                stack.wish.intent.zones.contains_key(zone)
+                    || stack
+                        .topology
+                        .as_ref()
+                        .is_some_and(|t| t.zones.contains_key(zone))
+            };
+            let zones = polled.zones.iter().any(stands_in);
+            stack.awake |= concerned || zones || (polled.listed && stack.is_troubled());
+        }
+    }
+
+    pub(super) async fn judge_the_awake(&mut self) {
+        let awake: Vec<StackName> = self
+            .stacks
+            .iter()
+            .filter(|(_, s)| s.awake)
+            .map(|(name, _)| name.clone())
+            .collect();
+        if awake.is_empty() {
+            return;
+        }
+        for name in &awake {
+            self.load_record(name).await;
+        }
+        let roll = self.roll();
+        let common = self.common();
+        for name in &awake {
+            self.judge(name, &roll, &common).await;
+        }
+    }
+
+    /// Loads the record if there is none yet or if what is on disk is unknown.
+    async fn load_record(&mut self, name: &StackName) {
+        let now = self.clock.now();
+        let Some(stack) = self.stacks.get_mut(name) else {
+            return;
+        };
+        if stack.record.as_ref().is_some_and(|r| !r.unsure) {
+            return;
+        }
+        match self.store.load(name, now).await {
+            Ok(stored) => {
+                if let Some(why) = stored.lost.as_ref().filter(|_| stack.record.is_none()) {
+                    tracing::warn!(stack = %name, reason = %why, "A new record begins");
+                }
+                // No step is under way while a record is loaded: what is `Prepared` in it was never sent, whether
+                // another process left it or a save of ours failed.
+                let history = progress::inherit(&stored.history, &self.settings.holder, now);
+                stack.record = Some(Record {
+                    stack: name.clone(),
+                    history,
+                    version: stored.version,
+                    unsure: false,
+                });
+                stack.record_problem = None;
+            }
+            Err(error) => {
+                tracing::error!(stack = %name, %error, "The record can't be read");
+                stack.record_problem = Some(error.to_string());
+            }
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.stacks.values().filter_map(|s| {
+            Some(Member {
+                intent: &s.wish.intent,
+                history: &s.record.as_ref()?.history,
+                account: self.regions.get(&s.key).and_then(RegionSide::account),
+            })
+        })
+    }
+
+    pub(super) fn roll(&self) -> Roll {
+        Roll::call(self.members())
+    }
+
+    pub(super) fn common(&self) -> Common {
+        let now = self.clock.now();
+        let mut common = Common {
+            installation: self.settings.installation.clone(),
+            stop: self.gate.closed(now),
+            not_leader: None,
+            test_failovers: BTreeMap::new(),
+        };
+        for region in self.regions.values() {
+            region.add_ledger(&mut common, now);
+        }
+        common
+    }
+
+    /// What this stack must know of the others.
+    pub(super) fn fleet(&self, stack: &Stack, roll: &Roll, common: &Common) -> Fleet {
+        let nothing = History::default();
+        let member = Member {
+            intent: &stack.wish.intent,
+            history: stack.record.as_ref().map_or(&nothing, |r| &r.history),
+            account: self.regions.get(&stack.key).and_then(RegionSide::account),
+        };
+        roll.fleet(member, common, &self.settings.limits)
+    }
+
+    /// Judges one stack and stores what follows for its record.
+    async fn judge(&mut self, name: &StackName, roll: &Roll, common: &Common) {
+        let now = self.clock.now();
+        let Some(fleet) = self.stacks.get(name).map(|s| self.fleet(s, roll, common)) else {
+            return;
+        };
+        let Some(stack) = self.stacks.get_mut(name) else {
+            return;
+        };
+        stack.awake = false;
+        let Some(region) = self.regions.get_mut(&stack.key) else {
+            return;
+        };
+        let Some(judgement) = judge_once(stack, region, &fleet, now) else {
+            stack.wake_at = Some(now + UNREAD_AGAIN);
+            self.changed.insert(name.clone());
+            return;
+        };
+        self.judged += 1;
+        let stored = save(stack, &self.store, &judgement.history).await;
+        hurry(stack, region, now);
+        let (finished, failovers) = (judgement.finished.clone(), judgement.failovers.clone());
+        if stack.adopt(judgement, fleet, now) {
+            self.changed.insert(name.clone());
+        }
+        if stored {
+            for ticket in finished {
+                self.note_finished(name, ticket);
+            }
+            self.note_failovers(name, failovers);
+        } else {
+            self.stacks
+                .entry(name.clone())
+                .and_modify(|s| s.wake_at = Some(now + UNREAD_AGAIN));
+        }
+    }
+
+    pub(super) async fn judge_now(&mut self, name: &StackName) {
+        self.load_record(name).await;
+        let (roll, common) = (self.roll(), self.common());
+        self.judge(name, &roll, &common).await;
+    }
+
+    /// Counts failures in a row; too many close the gate.
+    pub(super) fn note_finished(&mut self, stack: &StackName, ticket: Ticket) {
+        let failed = match &ticket.outcome {
+            Some(TicketOutcome::Succeeded) => {
+                self.failures = 0;
+                false
+            }
+            Some(TicketOutcome::Refused { counts, .. }) => *counts,
+            Some(TicketOutcome::NoEffect | TicketOutcome::Undone { .. }) => true,
+            Some(TicketOutcome::Overtaken | TicketOutcome::NeverArrived) | None => false,
+        };
+        if failed {
+            self.failures += 1;
+            if self.failures >= self.settings.breaker {
+                let reason = format!(
+                    "{} actions in a row failed, the last one on {stack}: look why, then remove this file",
+                    self.failures
+                );
+                tracing::error!(reason, "The breaker stops all acting");
+                self.gate.close(&reason);
+                self.failures = 0;
+            }
+        }
+        self.happened.push(Happening::Finished {
+            stack: stack.clone(),
+            ticket,
+        });
+    }
+
+    fn note_failovers(&mut self, stack: &StackName, failovers: Vec<Failover>) {
+        for failover in failovers {
+            if failover.at >= self.started {
+                self.happened.push(Happening::Failover {
+                    stack: stack.clone(),
+                    failover,
+                });
+            }
+        }
+    }
+
+    pub(super) async fn save_watches(&mut self) {
+        let now = self.clock.now();
+        for (key, region) in &mut self.regions {
+            let Some(text) = region.watch_to_save(now) else {
+                continue;
+            };
+            if let Err(reason) = self.store.save_note(&note_key(key), &text).await {
+                tracing::warn!(reason, "What is known of the zones can't be saved");
+            }
+        }
+    }
+}
+
+/// Where a region's watch is kept between restarts.
+fn note_key(key: &RegionKey) -> String {
+    match &key.0 {
+        Some(account) => format!("zones_{account}_{}", key.1),
+        None => format!("zones_{}", key.1),
+    }
+}
+
+/// `None` without a view of the region, or when the record contradicts itself (then nothing may be done).
+fn judge_once(stack: &mut Stack, region: &RegionSide, fleet: &Fleet, now: Timestamp) -> Option<Judgement> {
+    let view = region.view()?;
+    let nothing = History {
+        began: Some(now),
+        ..History::default()
+    };
+    let scene = Scene {
+        intent: &stack.wish.intent,
+        view,
+        watch: &region.watch,
+        history: stack.record.as_ref().map_or(&nothing, |r| &r.history),
+        fleet,
+        purpose: &Purpose::Propose,
+        now,
+    };
+    match judge(&scene) {
+        Ok(judgement) => Some(judgement),
+        Err(error) => {
+            tracing::error!(stack = %stack.wish.intent.stack, %error, "The record contradicts itself");
+            stack.record_problem = Some(error.to_string());
+            None
+        }
+    }
+}
+
+/// Stores a record that changed or was never stored; false when it can't be.
+async fn save(stack: &mut Stack, store: &impl Store, history: &History) -> bool {
+    let Some(record) = &mut stack.record else {
+        return false;
+    };
+    if record.history == *history && record.version != Version::default() {
+        return true;
+    }
+    match record.save(store, history.clone()).await {
+        Ok(()) => {
+            stack.record_problem = None;
+            true
+        }
+        Err(error) => {
+            tracing::error!(stack = %record.stack, %error, "The record can't be stored");
+            stack.record_problem = Some(error.to_string());
+            false
+        }
+    }
+}
+
+/// Groups with an open ticket are read more often.
+fn hurry(stack: &Stack, region: &mut RegionSide, now: Timestamp) {
+    let tickets = stack.record.iter().flat_map(|r| &r.history.tickets);
+    let mut in_flight: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for ticket in tickets.filter(|t| t.phase.is_open()) {
+        let component = ticket.actions.first().map(|a| &a.component);
+        if let Some(cache) = component.and_then(|name| stack.wish.intent.caches.get(name)) {
+            in_flight.insert(&cache.replication_group, ticket.deadline);
+        }
+    }
+    for group in stack.groups() {
+        match in_flight.get(group.as_str()) {
+            Some(deadline) => region.hurry(group, *deadline, now),
+            None => region.unhurry(group),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What is bought.
+
+use super::support::{World, mins, t};
+use crate::aws::types::Metric;
+use crate::observe::interest::{Buy, Interest, Scene};
+use crate::observe::view::Asked;
+use crate::topology::{NodeId, ZoneName};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A CloudWatch that answers each question, two minutes late.
+struct Monitor {
+    /// The zone is silent after, and (if so) heard again from.
+    dead_zone: Option<(&'static str, &'static str, &'static str)>,
+    /// The node is silent after.
+    dead_node: Option<(&'static str, &'static str)>,
+    interest: Interest,
+    world: World,
+    zones: BTreeMap<NodeId, ZoneName>,
+}
+
+impl Monitor {
+    fn new(world: World) -> Self {
+        let shards = world.view.groups.values().flat_map(|g| g.value.shards.values());
+        let members = shards.flat_map(|s| s.members.iter());
+        Self {
+            dead_zone: None,
+            dead_node: None,
+            interest: Interest::default(),
+            zones: members.map(|(id, m)| (id.clone(), m.zone.clone())).collect(),
+            world,
+        }
+    }
+
+    fn minute(&mut self, now: Timestamp, changed: &[&str], hurried: &[&str]) -> Buy {
+        self.world.view.events.poll.complete_at = Some(now);
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let scene = Scene {
+            view: &self.world.view,
+            wanted: &self.world.wanted,
+            changed: &set(changed),
+            hurried: &set(hurried),
+            now,
+        };
+        let buy = self.interest.buy(&scene);
+        self.answer(&buy, now);
+        buy
+    }
+
+    fn quiet(&mut self, now: Timestamp) -> Buy {
+        self.minute(now, &[], &[])
+    }
+
+    /// Metrics bought each minute, both ends included.
+    fn quiet_minutes(&mut self, from: &str, to: &str) -> Vec<usize> {
+        let (mut at, mut bought) = (t(from), Vec::new());
+        while at <= t(to) {
+            bought.push(self.quiet(at).metrics());
+            at += mins(1);
+        }
+        bought
+    }
+
+    fn speaks(&self, id: &NodeId, at: Timestamp) -> bool {
+        let zone = self.zones[id].as_str();
+        let zone_dead = self
+            .dead_zone
+            .is_some_and(|(z, after, until)| z == zone && at > t(after) && at < t(until));
+        let node_dead = self
+            .dead_node
+            .is_some_and(|(n, after)| n == id.as_str() && at > t(after));
+        !zone_dead && !node_dead
+    }
+
+    fn answer(&mut self, buy: &Buy, now: Timestamp) {
+        for ask in &buy.asks {
+            let asked = Asked {
+                at: now,
+                from: now - ask.window,
+                to: now,
+            };
+            for id in &ask.nodes {
+                let primary = id.as_str().ends_with("-001");
+                let value = match ask.metric {
+                    Metric::IsMaster => f64::from(u8::from(primary)),
+                    Metric::ReplicationLag if primary => continue,
+                    Metric::ReplicationLag => 0.2,
+                };
+                let points: Vec<_> = (2..=15)
+                    .rev()
+                    .map(|m| (now - mins(m), value))
+                    .filter(|(at, _)| *at >= asked.from && self.speaks(id, *at))
+                    .collect();
+                let log = self.world.view.points.entry(id.clone()).or_default();
+                log.absorb(ask.metric, asked, &points);
+            }
+        }
+        self.world.view.metrics.complete_at = Some(now);
+    }
+}
+
+/// Groups of one shard over three zones.
+fn fleet(groups: usize) -> World {
+    (0..groups).fold(World::new("00:00"), |world, i| {
+        world.group(&format!("g{i:04}"), &["a b c"])
+    })
+}
+
+fn asked(buy: &Buy, metric: Metric) -> Vec<&str> {
+    let asks = buy.asks.iter().filter(|a| a.metric == metric);
+    asks.flat_map(|a| a.nodes.iter().map(NodeId::as_str)).collect()
+}
+
+#[test]
+fn a_quiet_day_at_six_thousand_nodes_buys_at_most_fifty_thousand_metrics() {
+    let mut monitor = Monitor::new(fleet(2_000));
+    let first = monitor.quiet(t("00:00")).metrics();
+    assert_eq!(first, 12_000, "IsMaster and lag of everything, once");
+    let day: usize = monitor.quiet_minutes("00:01", "+1 00:00").iter().sum();
+    // 6 sentinels x 1,440, four audits of 6,000 roles, two of 4,000 lags; the audits include the sentinels.
+    assert_eq!(day, 8_640 + 24_000 + 8_000 - 24);
+    assert!(day <= 50_000);
+}
+
+#[test]
+fn each_minute_asks_two_sentinels_per_zone_in_different_groups_whose_shards_have_one_in_each_zone() {
+    let mut monitor = Monitor::new(fleet(5));
+    monitor.quiet(t("00:00"));
+    let buy = monitor.quiet(t("00:01"));
+    assert_eq!(
+        asked(&buy, Metric::IsMaster),
+        [
+            "g0000-0001-001",
+            "g0000-0001-002",
+            "g0000-0001-003",
+            "g0001-0001-001",
+            "g0001-0001-002",
+            "g0001-0001-003"
+        ]
+    );
+    assert_eq!(buy.metrics(), 6);
+    assert_eq!(monitor.quiet(t("00:02")), buy, "the choice is kept");
+}
+
+#[test]
+fn what_was_never_asked_is_asked_far_back_and_only_about_groups_that_stacks_name() {
+    let mut world = fleet(2);
+    world.wanted.remove("g0001");
+    let buy = Monitor::new(world).quiet(t("00:00"));
+    assert_eq!(buy.asks[0].window, SignedDuration::from_hours(3));
+    let nodes = ["g0000-0001-001", "g0000-0001-002", "g0000-0001-003"];
+    assert_eq!(asked(&buy, Metric::IsMaster), nodes);
+    assert_eq!(asked(&buy, Metric::ReplicationLag), nodes);
+}
+
+#[test]
+fn a_changed_group_is_asked_at_once_and_again_until_points_from_after_the_change_can_be_seen() {
+    let mut monitor = Monitor::new(fleet(9));
+    monitor.quiet(t("00:00"));
+    monitor.quiet(t("00:01"));
+    let buy = monitor.minute(t("00:02"), &["g0008"], &[]);
+    assert_eq!(buy.metrics(), 6 + 3 + 2, "sentinels, its roles, its lags");
+    // After one, three and seven minutes; CloudWatch shows a point at most five minutes after its minute began.
+    let asked = 6 + 3 + 2;
+    assert_eq!(
+        monitor.quiet_minutes("00:03", "00:12"),
+        [asked, 6, asked, 6, 6, 6, asked, 6, 6, 6]
+    );
+}

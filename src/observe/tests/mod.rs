@@ -1,0 +1,10 @@
+//! What evidence proves and what it doesn't.
+
+mod assemble;
+mod failovers;
+mod health;
+mod interest;
+mod memory;
+mod roles;
+mod support;
+mod zones;

@@ -1,0 +1,11 @@
+//! The product's AWS code through the real SDK, against AWS as `evenkeel-sim` plays it on the wire.
+//!
+//! `reads` and `writes` hold the ports to what AWS sends; `observer` and `counts` the poller to what it promises.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod counts;
+mod observer;
+mod reads;
+mod support;
+mod writes;

@@ -1,0 +1,13 @@
+//! Judging and guardrails: each rule that can hurt a production cache when broken, by name.
+
+mod approvals;
+mod calm;
+mod findings;
+mod flapping;
+mod guardrails;
+mod limits;
+mod plan_id;
+mod redundancy;
+mod support;
+mod verdicts;
+mod windows;
