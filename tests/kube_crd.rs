@@ -10,6 +10,8 @@ mod defaults;
 mod documentation;
 #[path = "kube_crd/gitops.rs"]
 mod gitops;
+#[path = "kube_crd/parity.rs"]
+mod parity;
 #[path = "kube_crd/refusals.rs"]
 mod refusals;
 #[path = "kube_crd/support.rs"]

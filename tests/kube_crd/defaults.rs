@@ -1,4 +1,4 @@
-//! The server's defaults and rules are intake's.
+//! The server's defaults are intake's, and what it stores is what was written.
 
 use crate::support::{GOOD, MINIMAL, cluster, json, submit};
 use evenkeel::api::v1alpha1::HAStack;
@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
-use std::cell::Cell;
 
 const DURATIONS: &[&str] = &["0s", "250ms", "1.5h", "1h30m", "30m", "8784h", "0.5s"];
 const POLICIES: &[&str] = &["Report", "Approve", "Auto"];
@@ -70,8 +69,8 @@ fn windows() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn caches(zones: Vec<String>) -> BoxedStrategy<Value> {
-    let preferred = proptest::sample::subsequence(zones.clone(), 0..=zones.len());
+fn caches(zones: &[String]) -> BoxedStrategy<Value> {
+    let preferred = proptest::sample::subsequence(zones.to_owned(), 0..=zones.len());
     let options = some_of(vec![
         ("minReplicasPerShard", number(0..=5)),
         ("placement", some_of(vec![("maxSkew", number(1..=100))])),
@@ -98,9 +97,12 @@ fn good_spec() -> impl Strategy<Value = Value> {
         let zones: Value = names
             .iter()
             .enumerate()
-            .map(|(i, name)| match ids {
-                true => json!({"name": name, "id": format!("xyz1-az{i}")}),
-                false => json!({"name": name}),
+            .map(|(i, name)| {
+                if ids {
+                    json!({"name": name, "id": format!("xyz1-az{i}")})
+                } else {
+                    json!({"name": name})
+                }
             })
             .collect();
         let policies = [
@@ -135,7 +137,7 @@ fn good_spec() -> impl Strategy<Value = Value> {
             ),
         ]);
         let account = proptest::option::of(select(&["prod", "shop.prod-1"][..]));
-        (optional, caches(names), account).prop_map(move |(mut spec, caches, account)| {
+        (optional, caches(&names), account).prop_map(move |(mut spec, caches, account)| {
             spec["aws"] = json!({"region": region});
             if let Some(name) = account {
                 spec["aws"]["accountRef"] = json!({"name": name});
@@ -156,7 +158,7 @@ fn stack(spec: &Value) -> Value {
     })
 }
 
-fn through_intake(object: &Value) -> Result<Intent, Vec<intake::Problem>> {
+pub fn through_intake(object: &Value) -> Result<Intent, Vec<intake::Problem>> {
     let source = intake::Source {
         name: String::new(),
         text: object.to_string(),
@@ -170,7 +172,6 @@ fn through_intake(object: &Value) -> Result<Intent, Vec<intake::Problem>> {
 
 /// Runs a property whose cases ask the server.
 fn check<S: Strategy>(
-    cases: u32,
     strategy: &S,
     property: impl Fn(&tokio::runtime::Runtime, &Client, S::Value) -> Result<(), TestCaseError>,
 ) {
@@ -180,7 +181,7 @@ fn check<S: Strategy>(
         .unwrap();
     let client = runtime.block_on(async { cluster().await.admin().client().await.unwrap() });
     let mut runner = TestRunner::new(Config {
-        cases,
+        cases: 200,
         failure_persistence: None,
         ..Config::default()
     });
@@ -191,7 +192,7 @@ fn check<S: Strategy>(
 
 #[test]
 fn a_manifest_through_the_server_and_through_intake_gives_the_same_intent() {
-    check(200, &good_spec(), |runtime, client, spec| {
+    check(&good_spec(), |runtime, client, spec| {
         let object = stack(&spec);
         let wanted =
             through_intake(&object).map_err(|p| TestCaseError::fail(format!("intake refuses it: {p:?}")))?;
@@ -237,202 +238,6 @@ fn contains(whole: &Value, part: &Value) -> bool {
         }
         value => whole == value,
     }
-}
-
-/// Where a single value of the good manifest is replaced, and by what: some of it good, some at the edge, some bad.
-fn tampered() -> impl Strategy<Value = Value> {
-    let durations = [
-        "0s",
-        "1.5h",
-        ".5h",
-        "5",
-        "1us",
-        "1d",
-        "+5m",
-        "-5m",
-        "1h 30m",
-        "",
-        "8784h",
-        "8784h1ms",
-        "999999999h",
-        "9999999999h",
-        "0.000000001s",
-        "1e3s",
-        "1H",
-        "1m1m",
-        "1.h",
-        "PT5M",
-    ];
-    let names = [
-        "a",
-        "a.b",
-        "-a",
-        "a-",
-        "a_b",
-        "A",
-        "",
-        "0",
-        "a--b",
-        "a23456789b123456789c123456789d123456789e123456789f123456789g123",
-        "a23456789b123456789c123456789d123456789e123456789f123456789g1234",
-    ];
-    let groups = [
-        "a",
-        "A-1",
-        "a--b",
-        "a-",
-        "1a",
-        "",
-        "a_b",
-        "a.b",
-        "a123456789b123456789c123456789d123456789",
-        "a123456789b123456789c123456789d123456789e",
-    ];
-    let zones = [
-        "ap-northeast-2b",
-        "ap-northeast-2A",
-        "ap-northeast-2ab",
-        "ap-northeast-22",
-        "ap-northeast-22a",
-        "ap-northeast-2",
-        "ap-northeast-1c",
-        "apne2-az1",
-        "ap-northeast-2-sel-1a",
-        "",
-        "ap-northeast-2a",
-    ];
-    let ids = [
-        "apne2-az2",
-        "use1-az10",
-        "use1-az100",
-        "apne2-AZ1",
-        "-az1",
-        "usw2-lax1-az1",
-        "",
-        "apne2-az1",
-    ];
-    let regions = [
-        "ap-northeast-2",
-        "ap-northeast-12",
-        "us-east-1",
-        "ap-northeast",
-        "AP-NORTHEAST-2",
-        "",
-        "ap--2",
-    ];
-    let accounts = ["a", "a.b", "a..b", ".a", "a.", "a.-b", "A", ""];
-    let times = ["00:00", "23:59", "24:00", "7:00", "07:60", "0700", "", "07:00:00"];
-    let numbers = [
-        -1,
-        0,
-        1,
-        5,
-        6,
-        100,
-        101,
-        1000,
-        1001,
-        2_147_483_647,
-        2_147_483_648,
-        9_999_999_999_i64,
-    ];
-    let words = ["Observe", "observe", "Auto", "Report", "Mon", "Monday", ""];
-    let texts = |paths: &'static [&'static str], values: Vec<&'static str>| {
-        (select(paths), select(values).prop_map(Value::from)).boxed()
-    };
-    let choice = prop_oneof![
-        texts(
-            &[
-                "/objectives/recoveryTime",
-                "/guardrails/quietPeriod",
-                "/guardrails/replaceAfter"
-            ],
-            durations.to_vec()
-        ),
-        texts(&["/caches/0/name"], names.to_vec()),
-        texts(&["/caches/0/replicationGroup"], groups.to_vec()),
-        texts(
-            &["/zones/1/name", "/caches/0/preferredPrimaryZones/0"],
-            zones.to_vec()
-        ),
-        texts(&["/zones/1/id"], ids.to_vec()),
-        texts(&["/aws/region"], regions.to_vec()),
-        texts(&["/aws/accountRef/name"], accounts.to_vec()),
-        texts(
-            &["/guardrails/windows/0/from", "/guardrails/denyWindows/0/to"],
-            times.to_vec()
-        ),
-        texts(
-            &["/mode", "/policy/MovePrimary", "/guardrails/windows/0/days/0"],
-            words.to_vec()
-        ),
-        (
-            select(
-                &[
-                    "/placement/maxSkew",
-                    "/guardrails/maxAddedNodes",
-                    "/guardrails/maxConcurrentDisruptions",
-                    "/caches/0/minReplicasPerShard",
-                    "/caches/0/placement/maxSkew"
-                ][..]
-            ),
-            select(numbers.to_vec()).prop_map(Value::from)
-        ),
-        (
-            select(
-                &[
-                    "/mode",
-                    "/aws",
-                    "/aws/region",
-                    "/zones",
-                    "/caches/0",
-                    "/guardrails",
-                    "/guardrails/windows/0/days",
-                    "/placement/maxSkew",
-                    "/objectives/recoveryPoint",
-                    "/policy"
-                ][..]
-            ),
-            select(vec![
-                json!([]),
-                json!({}),
-                json!(true),
-                json!(1.5),
-                json!("x"),
-                json!(["x"]),
-                json!({"x": 1})
-            ])
-        ),
-    ];
-    choice.prop_map(|(path, value)| {
-        let mut object = json(GOOD);
-        *object["spec"].pointer_mut(path).unwrap() = value;
-        object
-    })
-}
-
-#[test]
-fn the_server_and_intake_refuse_the_same_manifests() {
-    let (accepted, refused) = (Cell::new(0), Cell::new(0));
-    check(400, &tampered(), |runtime, client, object| {
-        let server = runtime.block_on(submit(client, &object));
-        let intake = through_intake(&object);
-        prop_assert_eq!(
-            server.is_ok(),
-            intake.is_ok(),
-            "server: {:?}, intake: {:?}",
-            server.err(),
-            intake.err()
-        );
-        let count = if server.is_ok() { &accepted } else { &refused };
-        count.set(count.get() + 1);
-        Ok(())
-    });
-    // Both answers are met: the tampering is neither harmless nor hopeless.
-    assert!(
-        accepted.get() > 20 && refused.get() > 100,
-        "{accepted:?} {refused:?}"
-    );
 }
 
 #[tokio::test]
