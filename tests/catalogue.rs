@@ -1,6 +1,8 @@
 //! Every finding code and every guardrail is emitted by a case here and described in the documentation, and nothing is
 //! described that doesn't exist.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "judge/support.rs"]
 #[allow(dead_code)]
 mod support;

@@ -346,3 +346,26 @@ async fn a_recovery_planned_before_the_zone_died_does_not_take_place() {
         "counted from the zone's return"
     );
 }
+
+#[tokio::test]
+async fn jitter_lengthens_what_happens_and_the_seed_repeats_it() {
+    let mut runs = Vec::new();
+    for seed in [3, 3, 4] {
+        let yaml = format!("timings: {{jitter: 0.5}}\n{}", sessions());
+        let builder = evenkeel_sim::Sim::builder().world_yaml(&yaml).seed(seed);
+        let sim = builder
+            .clock(evenkeel_sim::ClockMode::Stepped)
+            .start()
+            .await
+            .unwrap();
+        sim.fail_node("sessions-0001-001").unwrap();
+        minutes(&sim, 12).await;
+        assert_eq!(drawn(&sim, "sessions")[0], "a:r! c:P");
+        minutes(&sim, 6).await;
+        assert_eq!(drawn(&sim, "sessions")[0], "a:r c:P");
+        runs.push(sim.state().failovers[0].failover_seconds);
+    }
+    assert!((60.0..=90.0).contains(&runs[0]) && runs[0] > 60.0, "{runs:?}");
+    assert_eq!(runs[0].to_bits(), runs[1].to_bits());
+    assert_ne!(runs[0].to_bits(), runs[2].to_bits());
+}
