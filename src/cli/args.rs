@@ -1,7 +1,7 @@
 //! Arguments as typed. Every flag has an environment variable: `EVENKEEL_` and its name in capitals.
 
-use super::run;
 use super::settings::ColorChoice;
+use super::{plan, run};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -26,10 +26,17 @@ pub struct Cli {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Can each zone be lost right now? What is wrong, what would be done, what does it wait for? Changes nothing.
+    Plan(plan::Args),
     /// Keep the stacks of a folder of manifests balanced: the loop, without Kubernetes.
     Run(run::Args),
     /// Print the CustomResourceDefinitions.
     Crds,
+    /// Print a completion script for a shell.
+    Completions {
+        #[arg(value_enum, env = "EVENKEEL_SHELL")]
+        shell: clap_complete::Shell,
+    },
 }
 
 /// How to reach AWS. What is not given here is the SDK's own business (profiles, `AWS_REGION`,

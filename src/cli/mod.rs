@@ -4,14 +4,20 @@
 //! one file per subcommand. Nothing here decides anything about a stack: that is [`crate::plan`].
 
 pub mod args;
+pub mod clock;
 pub mod crds;
+mod discover;
 pub mod exit;
+pub mod judged;
+pub mod manifests;
+mod offline;
+pub mod plan;
 pub mod run;
 pub mod settings;
 
 use args::{Cli, Command};
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use exit::Exit;
 use settings::Settings;
 use std::process::ExitCode;
@@ -45,8 +51,17 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
     match command {
         Command::Crds => print(&crds::yaml()?),
+        Command::Plan(args) => block_on(plan::run(args, settings)),
+        Command::Completions { shell } => print(&completions(shell)),
         Command::Run(args) => block_on(run::run(args, settings)),
     }
+}
+
+/// A script for the shell, to be sourced or installed.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "evenkeel", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// Writes to standard output; a reader that has gone away is no error.

@@ -489,22 +489,12 @@ fn finished_tickets_are_kept_for_a_day_and_open_ones_for_ever() {
 }
 
 #[test]
-fn an_approval_is_remembered_for_thirty_one_days_and_a_lack_of_capacity_for_ten_minutes() {
-    let approval = Approval {
-        plan: PlanId("abc".to_owned()),
-        first_seen: t("12:00"),
-        covers: Vec::new(),
-        done: 0,
-        spent: true,
-    };
+fn a_lack_of_capacity_is_remembered_for_ten_minutes() {
     let history = History {
-        approvals: vec![approval],
         capacity_misses: [("cache".into(), [("c".into(), t("12:00"))].into())].into(),
         ..History::default()
     };
     let after = |now: &str| see(&history, &stack("12:00", "a c", WHOLE), now);
-    assert_eq!(after("+30 12:00").approvals.len(), 1);
-    assert_eq!(after("+31 12:00").approvals.len(), 0);
     assert_eq!(after("12:09").capacity_misses.len(), 1);
     assert_eq!(after("12:10").capacity_misses.len(), 0);
 }
