@@ -199,6 +199,12 @@ mod tests {
             refused("APICallRateForCustomerExceeded"),
         )];
         assert_eq!(pause_after(&quota, &move_first()), Some(3600));
+        let blocked = [finished(
+            move_first(),
+            0,
+            refused("TestFailoverNotAvailableFault"),
+        )];
+        assert_eq!(pause_after(&blocked, &move_first()), Some(3600));
         let capacity = [finished(
             add_first(),
             0,
