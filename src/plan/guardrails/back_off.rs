@@ -59,9 +59,8 @@ fn concerns(ticket: &Ticket, component: &ComponentName, action_type: ActionType)
 
 fn pause(outcome: &TicketOutcome, in_a_row: usize) -> Option<SignedDuration> {
     match outcome {
-        TicketOutcome::Succeeded => None,
-        // It has waited its whole deadline already.
-        TicketOutcome::NeverArrived => None,
+        // The latter has waited its whole deadline already.
+        TicketOutcome::Succeeded | TicketOutcome::NeverArrived => None,
         TicketOutcome::Refused { code, .. } if is_capacity(code) => None,
         TicketOutcome::Refused { code, .. } if is_lasting(code) => Some(HOURLY),
         TicketOutcome::Refused { .. }
