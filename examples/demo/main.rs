@@ -54,6 +54,6 @@ async fn watch(args: &Args) -> anyhow::Result<Ending> {
     let mut stage = stage::Stage::set(args.speed).await?;
     let mut screen = screen::Screen::of_process(args.speed);
     let (ending, story) = script::play(&mut stage, &mut screen).await?;
-    screen.leave(&summary::summary(&stage, &story, &ending));
+    screen.leave(&summary::summary(&stage, &story, ending));
     Ok(ending)
 }

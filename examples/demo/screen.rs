@@ -1,7 +1,10 @@
 //! What one sees: on a terminal a picture that is redrawn in place, in a pipe one line for each thing that happened.
 
+use crate::script::condition;
 use crate::story::{Entry, Story, Who};
+use crate::summary::Row;
 use crate::text::{Line, Paint, paragraph};
+use evenkeel::api::conditions::{ConditionStatus, ConditionType};
 use evenkeel::api::v1alpha1::{HAStackStatus, PlanStatus, ZoneStatus};
 use evenkeel::cli::settings::{ColorChoice, Settings};
 use evenkeel_sim::{NodeState, State};
@@ -29,6 +32,7 @@ pub struct Screen {
 /// A smaller terminal gets plain lines.
 const LEAST: (usize, usize) = (70, 20);
 const LABEL: usize = 17;
+const SUMMARY_LABEL: usize = 22;
 
 impl Screen {
     pub fn of_process(speed: f64) -> Self {
@@ -52,16 +56,22 @@ impl Screen {
         }
     }
 
-    /// The picture stays; the text follows it.
-    pub fn leave(&mut self, text: &[Line]) {
-        let mut out = if self.live {
-            "\x1b[?25h\n".to_owned()
+    /// The picture stays; the summary follows it.
+    pub fn leave(&mut self, rows: &[Row]) {
+        // In a pipe a row is a line.
+        let (mut out, width) = if self.live {
+            ("\x1b[?25h\n".to_owned(), size().0)
         } else {
-            "\n".to_owned()
+            ("\n".to_owned(), usize::MAX)
         };
-        for line in text {
-            out.push_str(&line.render(usize::MAX, self.color));
-            out.push('\n');
+        out.push_str(&Line::of(Paint::Strong, "Summary").render(width, self.color));
+        out.push('\n');
+        for row in rows {
+            let label = Line::of(Paint::Dim, format!("  {}", row.label));
+            for line in paragraph(label, SUMMARY_LABEL, row.paint, &row.text, width, usize::MAX) {
+                out.push_str(&line.render(width, self.color));
+                out.push('\n');
+            }
         }
         self.live = false;
         write(&out);
@@ -280,9 +290,9 @@ fn doing(lines: &mut Vec<Line>, view: &View<'_>, width: usize) {
         say("Evenkeel", Paint::Strong, "reads what is there", 1);
         return;
     };
-    for zone in status.zones.iter().filter(|z| z.verdict == "Lost") {
-        let text = format!("{}: {}", zone.name, zone.reasons.join(" "));
-        say("Danger", Paint::Bad, &text, 3);
+    let redundant = condition(status, ConditionType::ZoneRedundant);
+    if let Some(danger) = redundant.filter(|c| c.status == ConditionStatus::False) {
+        say("Danger", Paint::Bad, &danger.message, 5);
     }
     if let Some(ticket) = status.tickets.first() {
         let text = format!(
@@ -295,12 +305,7 @@ fn doing(lines: &mut Vec<Line>, view: &View<'_>, width: usize) {
         return;
     }
     let Some(plan) = status.plan.as_ref().filter(|p| !p.actions.is_empty()) else {
-        let nothing = if status.zones.iter().any(|z| z.state != "Healthy") {
-            "nothing that may be done would help; it waits for the zone"
-        } else {
-            "nothing to do"
-        };
-        say("Plans", Paint::Strong, nothing, 1);
+        say("Plans", Paint::Strong, "no step", 1);
         return;
     };
     planned(plan, &mut say);

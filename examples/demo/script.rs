@@ -5,7 +5,7 @@
 use crate::screen::{Screen, View};
 use crate::stage::{LOST_ZONE, Stage};
 use crate::story::{Story, Who};
-use evenkeel::api::conditions::{ConditionStatus, ConditionType};
+use evenkeel::api::conditions::{Condition, ConditionStatus, ConditionType};
 use evenkeel::api::v1alpha1::HAStackStatus;
 use evenkeel_sim::State;
 use jiff::{SignedDuration, Timestamp};
@@ -132,9 +132,12 @@ fn next(
     Ok(None)
 }
 
+pub fn condition(status: &HAStackStatus, kind: ConditionType) -> Option<&Condition> {
+    status.conditions.iter().find(|c| c.kind == kind)
+}
+
 fn is_true(status: &HAStackStatus, kind: ConditionType) -> bool {
-    let mut conditions = status.conditions.iter();
-    conditions.any(|c| c.kind == kind && c.status == ConditionStatus::True)
+    condition(status, kind).is_some_and(|c| c.status == ConditionStatus::True)
 }
 
 /// Evenkeel says: balanced, any zone can be lost, nothing to do, nothing under way.

@@ -1,5 +1,7 @@
 //! What happened, in order: what is done to AWS, what AWS does, what Evenkeel says. And how long what was held.
 
+use crate::script::condition;
+use evenkeel::api::conditions::{ConditionStatus, ConditionType};
 use evenkeel::api::v1alpha1::HAStackStatus;
 use evenkeel_sim::State;
 use jiff::{SignedDuration, Timestamp};
@@ -48,8 +50,8 @@ pub struct Story {
     fresh: Vec<Entry>,
     /// By action and guardrail.
     pub held: BTreeMap<(String, String), Held>,
-    /// Why the stack could not survive the loss of some zone, longest first seen.
-    pub not_survivable: Vec<String>,
+    /// Why the stack could not survive the loss of some zone, and what it waited for.
+    pub not_redundant: Vec<String>,
     before: Option<State>,
 }
 
@@ -139,11 +141,18 @@ impl Story {
                     last: now,
                 });
         }
-        for zone in status.zones.iter().filter(|z| z.verdict == "Lost") {
-            let text = format!("{}: {}", zone.name, zone.reasons.join(" "));
-            if !self.not_survivable.contains(&text) {
-                self.not_survivable.push(text);
-            }
+        let redundant = condition(status, ConditionType::ZoneRedundant);
+        let Some(not) = redundant.filter(|c| c.status == ConditionStatus::False) else {
+            return;
+        };
+        if !self.not_redundant.contains(&not.message) {
+            self.not_redundant.push(not.message.clone());
+            self.say(
+                now,
+                Who::Evenkeel,
+                format!("not zone redundant: {}", not.message),
+                true,
+            );
         }
     }
 

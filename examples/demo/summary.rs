@@ -3,22 +3,31 @@
 use crate::script::{Ending, is_spread, is_well};
 use crate::stage::Stage;
 use crate::story::{Held, Story};
-use crate::text::{Line, Paint};
+use crate::text::Paint;
 use evenkeel::api::v1alpha1::HAStackStatus;
 use evenkeel_sim::State;
 use std::collections::BTreeMap;
 
 /// <https://aws.amazon.com/cloudwatch/pricing/>: GetMetricData, a thousand metrics requested, in USD.
 const PRICE_PER_THOUSAND: f64 = 0.01;
-const LABEL: usize = 22;
 
-pub fn summary(stage: &Stage, story: &Story, ending: &Ending) -> Vec<Line> {
+/// One fact.
+pub struct Row {
+    pub label: &'static str,
+    pub text: String,
+    pub paint: Paint,
+}
+
+pub fn summary(stage: &Stage, story: &Story, ending: Ending) -> Vec<Row> {
     let state = stage.sim.state();
     let status = stage.status();
-    let mut lines = vec![Line::of(Paint::Strong, "Summary")];
-    let mut row = |label: &str, text: String| {
-        let line = Line::of(Paint::Dim, format!("  {label}"));
-        lines.push(line.pad(LABEL).and(Paint::Plain, text));
+    let mut rows = Vec::new();
+    let mut row = |label, text| {
+        rows.push(Row {
+            label,
+            text,
+            paint: Paint::Plain,
+        });
     };
     let minutes = state.now.duration_since(stage.start).as_mins();
     let seconds = stage.watch.elapsed().as_secs();
@@ -44,8 +53,8 @@ pub fn summary(stage: &Stage, story: &Story, ending: &Ending) -> Vec<Line> {
         },
     );
     row("changes made", changes(stage));
-    for text in &story.not_survivable {
-        row("could not be lost", text.clone());
+    for text in &story.not_redundant {
+        row("not zone redundant", text.clone());
     }
     for text in held(story) {
         row("held", text);
@@ -57,11 +66,16 @@ pub fn summary(stage: &Stage, story: &Story, ending: &Ending) -> Vec<Line> {
         "CloudWatch metrics",
         format!("{} bought (USD {price:.4})", state.metrics_requested),
     );
-    lines.push(end(&state, status.as_ref(), *ending));
-    if *ending != Ending::Balanced {
-        lines.push(Line::of(Paint::Dim, stage.last_words()));
+    rows.push(end(&state, status.as_ref(), ending));
+    if ending != Ending::Balanced {
+        let log = stage.last_words().lines().map(str::to_owned).collect::<Vec<_>>();
+        rows.extend(log.into_iter().map(|text| Row {
+            label: "log",
+            text,
+            paint: Paint::Dim,
+        }));
     }
-    lines
+    rows
 }
 
 /// Mutating calls that AWS accepted.
@@ -112,29 +126,34 @@ fn calls(state: &State) -> String {
     format!("{}: {}", state.calls.calls, each.join(", "))
 }
 
-fn end(state: &State, status: Option<&HAStackStatus>, ending: Ending) -> Line {
-    let line = Line::of(Paint::Dim, "  at the end").pad(LABEL);
-    if ending == Ending::Balanced {
-        return line.and(
+fn end(state: &State, status: Option<&HAStackStatus>, ending: Ending) -> Row {
+    let (paint, text) = match ending {
+        Ending::Balanced => (
             Paint::Good,
             "balanced, and any one of its zones can be lost".to_owned(),
-        );
-    }
-    let why = match ending {
-        Ending::Interrupted => "interrupted",
-        _ => "NOT balanced in time",
+        ),
+        Ending::Interrupted => (Paint::Bad, format!("interrupted; {}", unlike(state, status))),
+        Ending::NotBalanced => (
+            Paint::Bad,
+            format!("NOT balanced in time; {}", unlike(state, status)),
+        ),
     };
+    Row {
+        label: "at the end",
+        text,
+        paint,
+    }
+}
+
+fn unlike(state: &State, status: Option<&HAStackStatus>) -> String {
     let verdicts: BTreeMap<&str, &str> = status
         .iter()
         .flat_map(|s| &s.zones)
         .map(|z| (z.name.as_str(), z.verdict.as_str()))
         .collect();
-    let well = status.is_some_and(is_well);
-    line.and(
-        Paint::Bad,
-        format!(
-            "{why} (Evenkeel content: {well}, truly spread: {}, {verdicts:?})",
-            is_spread(state)
-        ),
+    format!(
+        "Evenkeel content: {}, truly spread: {}, loss of a zone: {verdicts:?}",
+        status.is_some_and(is_well),
+        is_spread(state)
     )
 }
