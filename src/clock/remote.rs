@@ -259,6 +259,19 @@ mod tests {
     }
 
     #[test]
+    fn waits_are_rounded_up_to_what_the_clock_can_say() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798738241Z")),
+            at("2026-03-02T00:01:00.799Z")
+        );
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798Z")),
+            at("2026-03-02T00:01:00.798Z")
+        );
+    }
+
+    #[test]
     fn a_chunked_or_failed_answer_is_understood() {
         let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n24\r\n{\"now\":\"2026-03-02T00:00:00Z\"}\r\n0\r\n\r\n";
         assert_eq!(parse(chunked).unwrap().now.to_string(), "2026-03-02T00:00:00Z");

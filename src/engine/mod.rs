@@ -64,7 +64,7 @@ impl Default for Settings {
 pub enum Happening {
     /// A ticket ended.
     Finished { stack: StackName, ticket: Ticket },
-    /// A failover that happened while this process ran was seen.
+    /// A failover that happened while this process ran, once it is known whose it was.
     Failover { stack: StackName, failover: Failover },
 }
 
@@ -80,6 +80,8 @@ pub struct Engine<C, S, N, G> {
     stacks: BTreeMap<StackName, Stack>,
     changed: BTreeSet<StackName>,
     happened: Vec<Happening>,
+    /// Failovers that were told of.
+    told: BTreeSet<(StackName, String)>,
     /// Failed actions in a row.
     failures: u32,
     was_stopped: bool,
@@ -101,6 +103,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             stacks: BTreeMap::new(),
             changed: BTreeSet::new(),
             happened: Vec::new(),
+            told: BTreeSet::new(),
             failures: 0,
             was_stopped: false,
             acted_last: None,

@@ -179,11 +179,11 @@ impl Shell {
                 () = self.signals.heard() => return false,
                 () = self.engine.look(self.folder.wishes()) => {}
             }
-            self.publish();
             if self.engine.next_wake() > self.now() {
                 break;
             }
         }
+        self.publish();
         self.act().await
     }
 

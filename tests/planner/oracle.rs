@@ -45,6 +45,10 @@ pub struct Way {
     pub steps: Vec<ActionKind>,
     end: Vec<Card>,
     moved: Option<Moved>,
+    own: Vector,
+    nodes: Vec<i64>,
+    /// In which measured zone the primary ends, or outside the spec's zones.
+    primary: Option<Result<usize, ()>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,19 +162,8 @@ impl<'a> Oracle<'a> {
             }
             return;
         }
-        if !self.moves_are_allowed(chosen) {
-            return;
-        }
-        let ends: Vec<Vec<Card>> = chosen.iter().map(|w| w.end.clone()).collect();
-        let mut vector = self.violations(&ends);
-        for (i, cost) in chosen
-            .iter()
-            .map(|w| self.cost(w))
-            .flat_map(|c| c.into_iter().enumerate())
-        {
-            vector[6 + i] += cost;
-        }
-        if best.as_ref().is_some_and(|(v, _)| *v < vector) {
+        let vector = self.sum(chosen);
+        if best.as_ref().is_some_and(|(v, _)| *v < vector) || !self.moves_are_allowed(chosen) {
             return;
         }
         let list: Vec<(ShardId, ActionKind)> = menus
@@ -181,6 +174,46 @@ impl<'a> Oracle<'a> {
         if best.as_ref().is_none_or(|(v, l)| (&vector, &list) < (v, l)) {
             *best = Some((vector, list));
         }
+    }
+
+    fn sum(&self, chosen: &[&Way]) -> Vector {
+        let mut v = [0; 9];
+        let mut nodes = vec![0; self.measured.len()];
+        let mut primaries = vec![0; self.measured.len()];
+        let mut outside = 0;
+        for way in chosen {
+            for (sum, part) in v.iter_mut().zip(way.own) {
+                *sum += part;
+            }
+            nodes.iter_mut().zip(&way.nodes).for_each(|(sum, n)| *sum += n);
+            match way.primary {
+                Some(Ok(zone)) => primaries[zone] += 1,
+                Some(Err(())) => outside += 1,
+                None => {}
+            }
+        }
+        v[3] = self.distance(&nodes, 0, false);
+        v[4] = self.distance(&primaries, outside, true);
+        v
+    }
+
+    /// What a way leaves and costs by itself.
+    fn weigh(&self, mut way: Way) -> Way {
+        let [first, second, third, sixth] = self.shard_violations(&way.end);
+        let [disruptive, nodes, foreign] = self.cost(&way);
+        way.own = [first, second, third, 0, 0, sixth, disruptive, nodes, foreign];
+        way.nodes = self
+            .measured
+            .iter()
+            .map(|z| way.end.iter().filter(|c| c.zone == *z).count() as i64)
+            .collect();
+        way.primary =
+            self.primary(&way.end)
+                .and_then(|p| match self.measured.iter().position(|z| *z == p.zone) {
+                    Some(at) => Some(Ok(at)),
+                    None => (!self.spec.contains(&p.zone)).then_some(Err(())),
+                });
+        way
     }
 
     fn cost(&self, way: &Way) -> [i64; 3] {
@@ -308,40 +341,34 @@ impl<'a> Oracle<'a> {
         self.distance(&counts, outside, true)
     }
 
-    /// The fewest units to be put elsewhere, found by looking at every spread there is.
+    /// The fewest units to be put elsewhere for a spread within the skew that has the most in preferred zones. Found
+    /// zone by zone, for each lowest count that a spread may have: for each sum so far, the most that stand in
+    /// preferred zones and the fewest that have come in.
     fn distance(&self, counts: &[i64], outside: i64, primaries: bool) -> i64 {
         let key = (counts.to_vec(), outside, primaries);
         if let Some(known) = self.distances.borrow().get(&key) {
             return *known;
         }
-        let liked = |aim: &[i64]| -> i64 {
-            let zones = self.measured.iter().zip(aim);
-            zones
-                .filter(|(z, _)| primaries && self.preferred.contains(*z))
-                .map(|(_, n)| n)
-                .sum()
-        };
-        let mut aims = Vec::new();
-        spreads(
-            counts.iter().sum::<i64>() + outside,
-            counts.len(),
-            &mut Vec::new(),
-            &mut aims,
-        );
-        aims.retain(|aim| aim.iter().max().unwrap_or(&0) - aim.iter().min().unwrap_or(&0) <= self.skew);
-        let most = aims.iter().map(|a| liked(a)).max().unwrap_or(0);
-        let needed = |aim: &Vec<i64>| {
-            aim.iter()
-                .zip(counts)
-                .map(|(want, have)| (want - have).max(0))
-                .sum::<i64>()
-        };
-        let found = aims
-            .iter()
-            .filter(|a| liked(a) == most)
-            .map(needed)
-            .min()
-            .unwrap_or(outside);
+        let total = counts.iter().sum::<i64>() + outside;
+        let mut best: Option<(i64, i64)> = None;
+        for low in 0..=total {
+            let mut sums = BTreeMap::from([(0, (0, 0))]);
+            for (zone, have) in self.measured.iter().zip(counts) {
+                let liked = i64::from(primaries && self.preferred.contains(zone));
+                let mut next: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+                for (sum, (disliked, come)) in &sums {
+                    for n in low..=low + self.skew {
+                        let end = (disliked - liked * n, come + (n - have).max(0));
+                        let known = next.entry(sum + n).or_insert(end);
+                        *known = end.min(*known);
+                    }
+                }
+                next.retain(|sum, _| *sum <= total);
+                sums = next;
+            }
+            best = [best, sums.get(&total).copied()].into_iter().flatten().min();
+        }
+        let found = best.map_or(outside, |(_, come)| come);
         self.distances.borrow_mut().insert(key, found);
         found
     }
@@ -386,6 +413,9 @@ impl<'a> Oracle<'a> {
                 steps: Vec::new(),
                 end: start.clone(),
                 moved: None,
+                own: [0; 9],
+                nodes: Vec::new(),
+                primary: None,
             },
             pending: None,
             moved_from: None,
@@ -421,7 +451,7 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
-        kinds.into_values().collect()
+        kinds.into_values().map(|way| self.weigh(way)).collect()
     }
 
     /// What the shard is short of comes first.
@@ -680,18 +710,4 @@ fn order_key(steps: &[ActionKind]) -> (Vec<(bool, Option<ActionKind>)>,) {
         .map(|s| (false, Some(s.clone())))
         .chain([(true, None)])
         .collect(),)
-}
-
-fn spreads(total: i64, zones: usize, part: &mut Vec<i64>, all: &mut Vec<Vec<i64>>) {
-    if zones == 0 {
-        if total == 0 {
-            all.push(part.clone());
-        }
-        return;
-    }
-    for n in 0..=total {
-        part.push(n);
-        spreads(total - n, zones - 1, part, all);
-        part.pop();
-    }
 }

@@ -81,6 +81,14 @@ impl<L: LoopUnderTest> Rig<L> {
         rig
     }
 
+    /// SIGKILL. The simulator's clock is told, since a dead process can't say that it waits no more.
+    pub async fn kill(&mut self) {
+        self.lut.kill().await;
+        for client in self.sim.state().clock.clients.keys() {
+            self.sim.forget_client(client);
+        }
+    }
+
     /// Lets simulated time pass; afterwards the loop has done everything due by then.
     pub async fn run_for(&self, span: SignedDuration) {
         let clients = usize::from(self.lut.is_running());
@@ -115,8 +123,33 @@ impl<L: LoopUnderTest> Rig<L> {
         }
     }
 
+    /// Lets time pass until a fault rule of kind `hold` has caught a call: the loop hangs in the middle of it.
+    pub async fn run_until_held(&self, rule: &str, limit: SignedDuration) {
+        let caught = async {
+            while self.sim.held(rule) == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let advance = self.sim.advance_expecting(self.sim.now() + limit, 1, STALL);
+        let missed = tokio::select! {
+            () = caught => None,
+            end = advance => Some(end),
+        };
+        if let Some(end) = missed {
+            panic!("no call was caught: {end:?}\n{}", self.story().await);
+        }
+    }
+
     pub async fn status(&self) -> Value {
         self.lut.status("shop").await
+    }
+
+    /// Mutating calls that changed the world, by operation.
+    pub fn applied(&self, operation: &str) -> usize {
+        self.mutations()
+            .iter()
+            .filter(|c| c.operation == operation && c.applied)
+            .count()
     }
 
     /// Mutating calls that AWS received so far, whoever sent them (the scenarios' other actors don't use the wire).
@@ -196,6 +229,26 @@ pub fn planned(status: &Value) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The reason of the first hold by this guardrail.
+pub fn hold_reason(status: &Value, guardrail: &str) -> String {
+    let holds = status["plan"]["holds"].as_array();
+    let found = holds.and_then(|all| all.iter().find(|h| h["guardrail"] == guardrail));
+    found
+        .and_then(|h| h["reason"].as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The message of a condition.
+pub fn condition_message(status: &Value, kind: &str) -> String {
+    let conditions = status["conditions"].as_array();
+    let found = conditions.and_then(|all| all.iter().find(|c| c["type"] == kind));
+    found
+        .and_then(|c| c["message"].as_str())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 pub fn healthy_and_balanced(status: &Value) -> bool {

@@ -1,6 +1,8 @@
 //! A zone is lost: what is done depends on whether another zone can take the lost copies.
 
-use super::rig::{LoopUnderTest, Rig, condition, healthy_and_balanced, holding, hours, minutes, planned};
+use super::rig::{
+    LoopUnderTest, Rig, condition, condition_message, healthy_and_balanced, holding, hours, minutes, planned,
+};
 use super::worlds::{Mode, manifest, world};
 
 const A: &str = "ap-northeast-2a";
@@ -219,13 +221,4 @@ fn zone<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value 
         .as_array()
         .and_then(|zones| zones.iter().find(|z| z["name"] == name))
         .unwrap_or(&serde_json::Value::Null)
-}
-
-fn condition_message(status: &serde_json::Value, kind: &str) -> String {
-    let conditions = status["conditions"].as_array();
-    let found = conditions.and_then(|all| all.iter().find(|c| c["type"] == kind));
-    found
-        .and_then(|c| c["message"].as_str())
-        .unwrap_or_default()
-        .to_owned()
 }

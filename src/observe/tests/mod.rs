@@ -5,6 +5,7 @@ mod failovers;
 mod health;
 mod interest;
 mod memory;
+mod properties;
 mod roles;
 mod support;
 mod zones;
