@@ -89,7 +89,15 @@ fn zone_redundant(subject: &Subject<'_>) -> Aspect {
         texts.join(" ")
     };
     match decision.zones.values().map(|z| z.verdict).max() {
-        Some(Survival::Lost) => (False, Reason::ZoneLossNotSurvivable, sentences(Survival::Lost)),
+        Some(Survival::Lost) => {
+            let waits = first_message(subject, FindingCode::NoEligibleZone);
+            let message = [sentences(Survival::Lost), waits].join(" ");
+            (
+                False,
+                Reason::ZoneLossNotSurvivable,
+                message.trim_end().to_owned(),
+            )
+        }
         Some(Survival::Unknown) | None => (Unknown, Reason::VerdictUnknown, sentences(Survival::Unknown)),
         Some(Survival::Survives | Survival::Degraded) => (
             True,
@@ -172,6 +180,17 @@ fn messages(subject: &Subject<'_>, codes: &[FindingCode]) -> String {
         .map(|f| f.message.as_str())
         .collect();
     texts.join(" ")
+}
+
+/// One message for all findings of this kind: they differ by their shard alone, of which there may be hundreds.
+fn first_message(subject: &Subject<'_>, code: FindingCode) -> String {
+    let decision = subject.decision.into_iter();
+    let mut found = decision.flat_map(|d| &d.findings).filter(|f| f.code == code);
+    match (found.next(), found.count()) {
+        (None, _) => String::new(),
+        (Some(first), 0) => first.message.clone(),
+        (Some(first), more) => format!("{} ({more} more likewise)", first.message),
+    }
 }
 
 fn action_blocked(subject: &Subject<'_>) -> Aspect {

@@ -145,7 +145,13 @@ fn zones(decision: &Decision, topology: &Topology) -> Vec<ZoneStatus> {
                 name: name.to_string(),
                 state: format!("{:?}", report.zone.state),
                 verdict: format!("{:?}", report.verdict),
-                reasons: report.reasons.clone(),
+                reasons: report
+                    .zone
+                    .reasons
+                    .iter()
+                    .chain(&report.reasons)
+                    .cloned()
+                    .collect(),
                 nodes: count(here.clone().count()),
                 primaries: count(primaries.count()),
             }

@@ -1,0 +1,101 @@
+//! `make demo` in a pipe: it ends by itself, well, and its summary says what happened.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Cargo builds examples beside the tests, but tells tests nothing of them.
+fn demo() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let demo = tests.parent().unwrap().with_file_name("examples").join("demo");
+    assert!(
+        demo.is_file(),
+        "{} is missing: cargo build --example demo",
+        demo.display()
+    );
+    demo
+}
+
+/// The lines of the summary with this label, without it.
+fn summary<'a>(output: &'a str, label: &str) -> Vec<&'a str> {
+    let (_, summary) = output.split_once("\nSummary\n").expect("there is a summary");
+    let labelled = summary.lines().filter_map(|line| line.strip_prefix("  "));
+    labelled
+        .filter_map(|line| line.strip_prefix(label))
+        .filter(|rest| rest.starts_with("  "))
+        .map(str::trim)
+        .collect()
+}
+
+#[test]
+fn the_demo_ends_balanced_and_its_summary_says_how() {
+    let output = Command::new(demo())
+        .args(["--speed", "100"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told = format!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{told}", output.status);
+    assert!(
+        !text.contains('\u{1b}'),
+        "no control characters in a pipe\n{told}"
+    );
+
+    // The story, in order.
+    let mut rest = text.as_str();
+    for line in [
+        "Evenkeel  balanced",
+        "demo      ! zone ap-northeast-2a is lost",
+        "AWS       promotes sessions-0001-002 of shard 0001, 60 s after sessions-0001-001 was lost",
+        "Evenkeel  ! zone ap-northeast-2a is Impaired",
+        "Evenkeel  ! loss of ap-northeast-2c: Lost.",
+        "demo      zone ap-northeast-2a is back",
+        "Evenkeel  zone ap-northeast-2a is Healthy",
+        "Evenkeel  held by quiet_period: ",
+        "AWS       accepts TestFailover of shard 0001",
+        "Evenkeel  done: move-primary-sessions-0001",
+        "\nSummary\n",
+    ] {
+        let at = rest
+            .find(line)
+            .unwrap_or_else(|| panic!("{line:?} is not told, or not in this order\n{told}"));
+        rest = &rest[at + line.len()..];
+    }
+
+    assert_eq!(
+        summary(&text, "failover"),
+        ["shard 0001 was without a primary for 60 s (AWS: sessions-0001-001 → sessions-0001-002)"]
+    );
+    assert_eq!(
+        summary(&text, "failback"),
+        [
+            "shard 0001 was without a primary for 63 s (Evenkeel's TestFailover: sessions-0001-002 → sessions-0001-001)"
+        ]
+    );
+    assert_eq!(summary(&text, "data lost"), ["none"]);
+    let changes = summary(&text, "changes made");
+    assert!(
+        changes.len() == 1 && changes[0].starts_with("1: TestFailover of shard 0001 at "),
+        "{changes:?}"
+    );
+    let held = summary(&text, "held");
+    assert!(
+        held.iter()
+            .any(|h| h.starts_with("move-primary-sessions-0001 by quiet_period, ")),
+        "{held:?}"
+    );
+    assert_eq!(
+        summary(&text, "at the end"),
+        ["balanced, and any one of its zones can be lost"]
+    );
+}
+
+#[test]
+fn a_speed_that_makes_no_sense_is_refused() {
+    let output = Command::new(demo()).args(["--speed", "0"]).output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("a number from 1 to 1000"), "{said}");
+}
