@@ -11,7 +11,7 @@ use crate::topology::StackName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "evenkeel.record/v1";
