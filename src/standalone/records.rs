@@ -244,6 +244,7 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
 mod tests {
     use super::*;
     use crate::standalone::support::TempDir;
+    use std::io::Write as _;
 
     fn stack() -> StackName {
         StackName::new("shop", "web")

@@ -61,7 +61,7 @@ pub fn draw(seed: u64, shape: Shape) -> Drawn {
         zones[at].push_str(mark);
     }
     let outside = odd(&mut dice);
-    let shards: Vec<String> = (0..1 + dice.below(shape.shards))
+    let shards: Vec<String> = (0..=dice.below(shape.shards))
         .map(|_| shard(&mut dice, shape, &zones, outside))
         .collect();
     let lines: Vec<&str> = shards.iter().map(String::as_str).collect();

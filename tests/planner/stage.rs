@@ -83,7 +83,7 @@ impl Stage {
         let shard = action.kind.shard().and_then(|id| component.shards.get_mut(id));
         match (&action.kind, shard) {
             (ActionKind::EnableAutomaticFailover { .. }, _) => {
-                component.settings.automatic_failover = Switch::Enabled
+                component.settings.automatic_failover = Switch::Enabled;
             }
             (ActionKind::EnableMultiAz { .. }, _) => component.settings.multi_az = Switch::Enabled,
             (
