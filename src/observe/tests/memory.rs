@@ -3,10 +3,8 @@
 use super::failovers::{move_primary, ticket};
 use super::support::t;
 use crate::observe::memory::absorb;
-use crate::plan::history::{
-    AddedNode, Approval, DegradedBy, History, Phase, ShardBefore, Ticket, TicketOutcome,
-};
-use crate::plan::{ActionKind, PlanId};
+use crate::plan::ActionKind;
+use crate::plan::history::{AddedNode, DegradedBy, History, Phase, ShardBefore, Ticket, TicketOutcome};
 use crate::topology::{
     Failover, FailoverClass, Gap, Health, NodeId, ResourceStatus, Switch, Topology, ZoneState, shorthand,
 };
