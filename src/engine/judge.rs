@@ -48,7 +48,7 @@ pub fn judge(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
     let mut topology = look(scene, before);
     let seen = seen_failovers(scene);
     let history = memory::absorb(before, &topology, &seen, now);
-    let (mut history, finished) = progress::settle(&history, &topology, &view.events.events, now)?;
+    let (mut history, finished) = progress::settle(&history, &topology, view.events.all(), now)?;
     for ticket in &finished {
         if ticket.outcome == Some(TicketOutcome::Succeeded) {
             for action in &ticket.actions {

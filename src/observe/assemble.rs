@@ -8,7 +8,7 @@
 use super::events::{EventsByGroup, promotions};
 use super::health::{Survey, survey_of};
 use super::roles::{EVENTS_BROKEN_AFTER, Ground, Primary, primaries};
-use super::view::{RegionView, Seen};
+use super::view::{RegionView, Seen, Tags};
 use super::zones::ZoneWatch;
 use crate::aws::types::{AwsError, CacheGroup, CacheMember, ErrorClass};
 use crate::plan::history::History;
@@ -313,7 +313,7 @@ fn unasked(view: &RegionView, group: &CacheGroup) -> bool {
 }
 
 /// The tag `evenkeel.dev/owner` is `<installation>` or `<installation>/<namespace>/<stack>`.
-fn owner(look: &Look<'_>, tags: Option<&Result<BTreeMap<String, String>, AwsError>>) -> Owner {
+fn owner(look: &Look<'_>, tags: Option<&Tags>) -> Owner {
     let tags = match tags {
         None => return Owner::NotRead,
         Some(Err(error)) => return Owner::Unreadable(error.to_string()),
@@ -334,7 +334,7 @@ fn owner(look: &Look<'_>, tags: Option<&Result<BTreeMap<String, String>, AwsErro
     }
 }
 
-fn managers(group: &CacheGroup, tags: Option<&Result<BTreeMap<String, String>, AwsError>>) -> Vec<Manager> {
+fn managers(group: &CacheGroup, tags: Option<&Tags>) -> Vec<Manager> {
     let mut managers: BTreeSet<Manager> = group.managed_elsewhere.iter().cloned().collect();
     if let Some(Ok(tags)) = tags
         && let Some(stack) = tags.get(CLOUDFORMATION_TAG)

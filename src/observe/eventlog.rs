@@ -87,15 +87,14 @@ impl Observer {
 fn take_in(log: &mut EventLog, items: Vec<CacheEvent>, now: Timestamp) -> Vec<CacheEvent> {
     let mut news = BTreeSet::new();
     for event in items {
-        if log.events.insert(event.clone()) {
+        if log.insert(event.clone()) {
             news.insert(event);
         }
     }
     let oldest = now - KEPT;
-    log.events.retain(|event| event.at >= oldest);
-    if log.events.len() > PLENTY {
-        log.events
-            .retain(|event| event.kind != CacheEventKind::Other || event.at >= now - FIRST);
+    log.retain(|event| event.at >= oldest);
+    if log.all().len() > PLENTY {
+        log.retain(|event| event.kind != CacheEventKind::Other || event.at >= now - FIRST);
     }
     news.into_iter().collect()
 }

@@ -34,27 +34,24 @@ pub struct Promotion {
 impl<'a> EventsByGroup<'a> {
     /// Of these groups (lower-case identifiers) only.
     pub fn new(view: &'a RegionView, wanted: &'a BTreeSet<String>) -> Self {
-        if view.events.events.is_empty() {
-            return Self::default();
-        }
-        let mut members: BTreeMap<&NodeId, &str> = BTreeMap::new();
-        for id in wanted {
-            if let Some(group) = view.groups.get(id) {
-                let nodes = group.value.shards.values().flat_map(|s| s.members.keys());
-                members.extend(nodes.map(|node| (node, id.as_str())));
-            }
-        }
+        let log = &view.events;
         let mut by_group: BTreeMap<&str, Vec<&CacheEvent>> = BTreeMap::new();
-        for event in &view.events.events {
-            let group = match &event.source {
-                EventSource::ReplicationGroup(id) => wanted.get(id).map(String::as_str),
-                EventSource::CacheCluster(node) => {
-                    members.get(node).copied().or_else(|| group_by_name(wanted, node))
-                }
-                EventSource::Other(_) => None,
-            };
-            if let Some(group) = group {
-                by_group.entry(group).or_default().push(event);
+        if log.all().is_empty() {
+            return Self { by_group };
+        }
+        for id in wanted {
+            let mut sources = BTreeSet::from([EventSource::ReplicationGroup(id.clone())]);
+            if let Some(group) = view.groups.get(id).map(|seen| &seen.value) {
+                let standing = group.shards.values().flat_map(|s| s.members.keys());
+                let gone = log
+                    .nodes_named(id)
+                    .filter(|node| stood_in(group, node) && !stands_elsewhere(view, id, node));
+                sources.extend(standing.chain(gone).cloned().map(EventSource::CacheCluster));
+            }
+            let mut events: Vec<&CacheEvent> = sources.iter().flat_map(|s| log.of(s)).collect();
+            events.sort();
+            if !events.is_empty() {
+                by_group.insert(id, events);
             }
         }
         Self { by_group }
@@ -65,15 +62,24 @@ impl<'a> EventsByGroup<'a> {
     }
 }
 
-/// The group whose node this was, by AWS's naming (`<group>-001`, `<group>-0001-001`), for nodes that are gone.
-fn group_by_name<'a>(wanted: &'a BTreeSet<String>, node: &NodeId) -> Option<&'a str> {
-    let (short, _) = node.as_str().rsplit_once('-')?;
-    let long = short.rsplit_once('-').map(|(group, _)| group);
-    [Some(short), long]
-        .into_iter()
-        .flatten()
-        .find_map(|name| wanted.get(name))
-        .map(String::as_str)
+/// By AWS's naming this was a node of the group: `<group>-001` where cluster mode is disabled, else
+/// `<group>-0001-001`. A group named `shop` has no part in the nodes of `shop-cart`.
+fn stood_in(group: &CacheGroup, node: &NodeId) -> bool {
+    let rest = node.as_str().strip_prefix(&group.identifier);
+    let Some(rest) = rest.and_then(|r| r.strip_prefix('-')) else {
+        return false;
+    };
+    let number = |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    match rest.split_once('-') {
+        None => number(rest, 3),
+        Some((shard, node)) => number(shard, 4) && number(node, 3),
+    }
+}
+
+/// `shop-0001-001` is a node of the group `shop-0001` where there is one.
+fn stands_elsewhere(view: &RegionView, id: &str, node: &NodeId) -> bool {
+    let group = node.as_str().rsplit_once('-').map(|(group, _)| group);
+    group.is_some_and(|group| group != id && view.groups.contains_key(group))
 }
 
 /// The shard in which the node stands or, by its name, stood.

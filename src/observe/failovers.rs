@@ -68,7 +68,7 @@ pub fn derive(
 /// what AWS's quota counts.
 pub fn ledger(view: &RegionView, now: Timestamp) -> Vec<Timestamp> {
     let mut calls = BTreeSet::new();
-    for event in &view.events.events {
+    for event in view.events.all() {
         if let CacheEventKind::TestFailoverCalled { shard } = &event.kind
             && now.duration_since(event.at) < QUOTA_PERIOD
         {

@@ -2,7 +2,7 @@
 //!
 //! A view is a value. Judging it (health, roles, zone states, failovers) happens in the pure modules beside it.
 
-use crate::aws::types::{AwsError, CacheEvent, CacheGroup, Metric, NodePoints};
+use crate::aws::types::{AwsError, CacheEvent, CacheGroup, EventSource, Metric, NodePoints};
 use crate::topology::{AccountId, NodeId, Region};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,10 +47,48 @@ pub struct Poll {
 /// Events as polled: overlapping windows, deduplicated.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
-    pub events: BTreeSet<CacheEvent>,
+    all: BTreeSet<CacheEvent>,
+    /// The same events: a stack looks only at those of its own groups.
+    by_source: BTreeMap<EventSource, BTreeSet<CacheEvent>>,
     /// Events have been polled without a break since this moment (reaching back by the first poll's window).
     pub complete_since: Option<Timestamp>,
     pub poll: Poll,
+}
+
+impl EventLog {
+    /// Oldest first.
+    pub fn all(&self) -> &BTreeSet<CacheEvent> {
+        &self.all
+    }
+
+    /// True for an event not seen before.
+    pub fn insert(&mut self, event: CacheEvent) -> bool {
+        let of_source = self.by_source.entry(event.source.clone()).or_default();
+        of_source.insert(event.clone()) && self.all.insert(event)
+    }
+
+    pub fn retain(&mut self, keep: impl Fn(&CacheEvent) -> bool) {
+        self.all.retain(|event| keep(event));
+        for events in self.by_source.values_mut() {
+            events.retain(|event| keep(event));
+        }
+        self.by_source.retain(|_, events| !events.is_empty());
+    }
+
+    /// Oldest first.
+    pub fn of(&self, source: &EventSource) -> impl Iterator<Item = &CacheEvent> {
+        self.by_source.get(source).into_iter().flatten()
+    }
+
+    /// Nodes of which events tell and whose names begin like this.
+    pub fn nodes_named<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a NodeId> {
+        self.by_source
+            .range(EventSource::CacheCluster(NodeId::new(beginning))..)
+            .map_while(move |(source, _)| match source {
+                EventSource::CacheCluster(node) if node.as_str().starts_with(beginning) => Some(node),
+                _ => None,
+            })
+    }
 }
 
 /// The metric points of one node.

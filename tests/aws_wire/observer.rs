@@ -177,7 +177,7 @@ async fn an_event_is_told_once_although_windows_overlap() {
     assert_eq!(distinct.len(), told.len());
     let finished = told.iter().filter(|e| e.kind == CacheEventKind::FinishedRecovery);
     assert!(finished.count() >= 1);
-    assert_eq!(observer.view().events.events.len(), told.len());
+    assert_eq!(observer.view().events.all().len(), told.len());
 }
 
 #[tokio::test]
@@ -379,7 +379,7 @@ async fn a_fresh_read_sees_the_failover_since_the_last_poll_and_the_next_poll_re
         .await
         .unwrap();
     let called = CacheEventKind::TestFailoverCalled { shard: "0001".into() };
-    assert!(observer.view().events.events.iter().any(|e| e.kind == called));
+    assert!(observer.view().events.all().iter().any(|e| e.kind == called));
     assert_eq!(observer.next_due(aws.sim.now()), aws.sim.now());
     let mark = aws.sim.mark();
     let changes = observer.poll_due(&wanted, &clock).await;

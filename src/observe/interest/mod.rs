@@ -168,6 +168,8 @@ impl Interest {
             now: scene.now,
         };
         let primaries = primaries(&ground, group);
+        // Everything about a group never looked at is new, and asked for as such.
+        let known = self.audits.contains_key(&group.identifier);
         let mut audit = scene.now + AUDIT_EVERY;
         for (shard_id, shard) in &group.shards {
             let doubts = Doubts {
@@ -176,6 +178,7 @@ impl Interest {
                 group,
                 shard,
                 primary: primaries.get(shard_id),
+                changed: known && scene.changed.contains(&group.identifier),
             };
             let cause = doubts.cause(flipped, &self.suspicious);
             let key = (group.identifier.clone(), shard_id.clone());
@@ -277,12 +280,12 @@ struct Doubts<'a> {
     group: &'a CacheGroup,
     shard: &'a CacheShard,
     primary: Option<&'a Primary>,
+    changed: bool,
 }
 
 impl Doubts<'_> {
     fn cause(&self, flipped: &BTreeSet<ZoneName>, suspicious: &BTreeSet<ZoneName>) -> Cause {
         let zones = || self.shard.members.values().map(|m| &m.zone);
-        let changed = self.scene.changed.contains(&self.group.identifier);
         let first = self
             .shard
             .members
@@ -302,9 +305,9 @@ impl Doubts<'_> {
             matches!(self.primary, Some(Err(_)) | None).then_some(ROLE_EVERY)
         };
         Cause {
-            news: changed || zones().any(|z| flipped.contains(z)),
+            news: self.changed || zones().any(|z| flipped.contains(z)),
             slowest,
-            lag: lag || changed || first,
+            lag: lag || self.changed || first,
             first,
         }
     }

@@ -78,11 +78,14 @@ fn refine(known: &mut Failover, seen: &Failover, now: Timestamp) {
         known.duration_seconds = seen.duration_seconds;
     }
     let young = now.duration_since(known.at) < CLASS_SETTLES;
-    known.class = match (known.class, seen.class) {
-        (FailoverClass::Unknown, class) => class,
-        (FailoverClass::Provider, FailoverClass::Own | FailoverClass::Person) if young => seen.class,
-        (class, _) => class,
+    let refines = match known.class {
+        FailoverClass::Unknown => true,
+        FailoverClass::Provider => young && matches!(seen.class, FailoverClass::Own | FailoverClass::Person),
+        FailoverClass::Own | FailoverClass::Person => false,
     };
+    if refines {
+        known.class = seen.class;
+    }
 }
 
 fn absorb_primaries(history: &mut History, name: &ComponentName, component: &Component, now: Timestamp) {

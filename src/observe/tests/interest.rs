@@ -292,3 +292,11 @@ fn what_cloudwatch_did_not_answer_at_start_is_asked_again_with_back_off() {
     // 18 with everything, else the six sentinels.
     assert_eq!(bought, [18, 18, 6, 18, 6, 6, 6, 18, 6, 6]);
 }
+
+#[test]
+fn a_start_at_which_everything_is_new_is_bought_once() {
+    let mut monitor = Monitor::new(fleet(3));
+    let all = ["g0000", "g0001", "g0002"];
+    assert_eq!(monitor.minute(t("00:00"), &all, &[]).metrics(), 18);
+    assert_eq!(monitor.quiet_minutes("00:01", "00:15"), [6; 15]);
+}

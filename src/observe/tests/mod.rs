@@ -1,6 +1,7 @@
 //! What evidence proves and what it doesn't.
 
 mod assemble;
+mod events;
 mod failovers;
 mod health;
 mod interest;

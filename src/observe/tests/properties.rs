@@ -182,7 +182,7 @@ fn a_role_that_is_told_is_never_wrong_as_long_as_failover_events_come() {
             for (at, to) in shard.truth.iter().skip(1).filter(|(at, _)| *at <= now) {
                 let source = EventSource::ReplicationGroup("g".to_owned());
                 let to = shard.nodes[*to].clone();
-                world.view.events.events.insert(CacheEvent {
+                world.view.events.insert(CacheEvent {
                     at: *at,
                     source,
                     kind: CacheEventKind::FailoverCompleted { from: None, to },

@@ -20,6 +20,7 @@ fn primary(world: &World, impaired: &[&str], now: &str) -> Primary {
     primaries(&ground, group).remove(&"0001".into()).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with a result")]
 fn proven(node: &str, source: RoleSource, at: &str, read_at: &str) -> Primary {
     let proof = RoleProof {
         source,

@@ -40,17 +40,16 @@ impl World {
             complete_at: Some(now),
             error: None,
         };
+        let mut events = EventLog::default();
+        events.complete_since = Some(now - SignedDuration::from_hours(24));
+        events.poll = fine.clone();
         Self {
             view: RegionView {
                 account: Some("111122223333".into()),
                 region: "test-region-1".into(),
                 groups: BTreeMap::new(),
                 listed: fine.clone(),
-                events: EventLog {
-                    events: BTreeSet::new(),
-                    complete_since: Some(now - SignedDuration::from_hours(24)),
-                    poll: fine.clone(),
-                },
+                events,
                 points: BTreeMap::new(),
                 tags: BTreeMap::new(),
                 metrics: fine,
@@ -174,7 +173,7 @@ impl World {
     }
 
     pub fn event(mut self, at: &str, source: EventSource, kind: CacheEventKind) -> Self {
-        self.view.events.events.insert(CacheEvent {
+        self.view.events.insert(CacheEvent {
             at: t(at),
             source,
             kind,
