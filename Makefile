@@ -5,10 +5,10 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 ARGS ?= --help
 
-.PHONY: help demo run test lint gen bench audit
+.PHONY: help demo run dev-cluster test lint gen bench audit
 
 help: ## List the doors
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## Lose a zone and heal, on a simulated AWS: no account, no Kubernetes, under 90 s after the build
 	@hack/prerequisites rust
@@ -18,8 +18,12 @@ run: ## Run evenkeel from the source tree: make run ARGS="plan -f examples/nextg
 	@hack/prerequisites rust
 	$(CARGO) run --quiet -- $(ARGS)
 
+dev-cluster: ## A real Kubernetes API server with the HAStack CRD, in the foreground; prints how to reach it
+	@hack/prerequisites rust
+	@hack/dev-cluster
+
 test: ## Set up what the tests need, then run all of them
-	@hack/prerequisites rust python
+	@hack/prerequisites rust python go
 	hack/test
 
 lint: ## Formatting, clippy, rustdoc, dependency rules, generated files up to date

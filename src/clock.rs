@@ -63,6 +63,16 @@ impl Stopwatch {
     }
 }
 
+impl<C: Clock> Clock for std::sync::Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    async fn sleep_until(&self, until: Timestamp) {
+        (**self).sleep_until(until).await;
+    }
+}
+
 /// The clock chosen at start.
 #[derive(Debug)]
 pub enum AnyClock {

@@ -230,18 +230,20 @@ fn planning_uses_ordered_maps_only() {
 }
 
 #[test]
-fn the_simulator_never_imports_the_product() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim");
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let depends = manifest.lines().any(|l| {
-        let name = l
-            .split(['=', '.', ' '])
-            .next()
-            .unwrap_or_default()
-            .trim_matches('"');
-        name == "evenkeel" || l.contains("package = \"evenkeel\"")
-    });
-    assert!(!depends, "sim/Cargo.toml depends on evenkeel");
+fn the_simulator_and_the_testkit_never_import_the_product() {
+    for member in ["sim", "testkit"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(member);
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        let depends = manifest.lines().any(|l| {
+            let name = l
+                .split(['=', '.', ' '])
+                .next()
+                .unwrap_or_default()
+                .trim_matches('"');
+            name == "evenkeel" || l.contains("package = \"evenkeel\"")
+        });
+        assert!(!depends, "{member}/Cargo.toml depends on evenkeel");
+    }
 }
 
 #[test]

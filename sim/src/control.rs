@@ -20,7 +20,7 @@ use crate::actors::{self, ActorSpec};
 use crate::faults::FaultSpec;
 use crate::server::Answer;
 use crate::shared::{AdvanceError, STALL_LIMIT, Shared};
-use crate::units::{Span, stamp};
+use crate::units::{Span, later, stamp};
 use crate::world::spec::{FailNodeBody, GroupSpec, SubnetGroupSpec};
 use crate::world::{Switches, Timings, WorldSpec};
 
@@ -237,11 +237,10 @@ fn change(
 fn arrange(shared: &Shared, method: &str, path: &[&str], body: &[u8]) -> Result<Value, Refusal> {
     match (method, path) {
         ("POST", ["faults"]) => {
-            let rules: OneOrMany<FaultSpec> = read(body)?;
+            let rules: Vec<FaultSpec> = read_many(body)?;
             let ids: Vec<String> = shared.with(|inner| {
                 let now = inner.world.now();
                 rules
-                    .into_vec()
                     .into_iter()
                     .map(|rule| inner.faults.add(rule, now))
                     .collect()
@@ -256,8 +255,8 @@ fn arrange(shared: &Shared, method: &str, path: &[&str], body: &[u8]) -> Result<
         ("DELETE", ["faults", id]) => fault(shared, id, |faults| faults.remove(id)),
         ("POST", ["faults", id, "release"]) => fault(shared, id, |faults| faults.release(id)),
         ("POST", ["actors"]) => {
-            let specs: OneOrMany<ActorSpec> = read(body)?;
-            for spec in specs.into_vec() {
+            let specs: Vec<ActorSpec> = read_many(body)?;
+            for spec in specs {
                 shared
                     .with(|inner| actors::enlist(&mut inner.world, spec))
                     .map_err(Refusal::bad)?;
@@ -365,7 +364,7 @@ async fn advance(shared: &Shared, body: &[u8]) -> Result<Value, Refusal> {
     let body: AdvanceBody = read(body)?;
     let now = shared.with(|inner| inner.world.now());
     let target = match (body.by, body.to) {
-        (Some(by), None) => now + by.0,
+        (Some(by), None) => later(now, by.0),
         (None, Some(to)) => to,
         _ => return Err(Refusal::bad("give exactly one of by and to")),
     };
@@ -382,22 +381,6 @@ async fn advance(shared: &Shared, body: &[u8]) -> Result<Value, Refusal> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    Many(Vec<T>),
-    One(T),
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        }
-    }
-}
-
 fn query_of(uri: &Uri) -> BTreeMap<String, String> {
     let pairs = uri
         .query()
@@ -408,28 +391,30 @@ fn query_of(uri: &Uri) -> BTreeMap<String, String> {
     pairs.map(|(key, value)| (decode(key), decode(value))).collect()
 }
 
-/// JSON, or YAML that is not JSON. Mistakes are reported from the values, where untagged types hide nothing.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let value: Value = match serde_json::from_slice(body) {
-        Ok(value) => value,
-        Err(json_error) => std::str::from_utf8(body)
+/// JSON, or YAML that is not JSON.
+fn value_of(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).or_else(|json_error| {
+        std::str::from_utf8(body)
             .ok()
             .and_then(|text| serde_saphyr::from_str(text).ok())
-            .ok_or_else(|| Refusal::bad(format!("the body is neither JSON nor YAML: {json_error}")))?,
-    };
-    let first = if let Value::Array(items) = &value {
-        items.first().cloned()
-    } else {
-        None
-    };
-    serde_json::from_value(value.clone()).map_err(|error| {
-        // An untagged enum says only that nothing fitted.
-        let detail = serde_json::from_value::<FaultSpec>(first.unwrap_or(value)).err();
-        match (error.to_string(), detail) {
-            (text, Some(detail)) if text.contains("untagged") => Refusal::bad(detail.to_string()),
-            (text, _) => Refusal::bad(text),
-        }
+            .ok_or_else(|| Refusal::bad(format!("the body is neither JSON nor YAML: {json_error}")))
     })
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_value(value_of(body)?).map_err(|e| Refusal::bad(e.to_string()))
+}
+
+/// One, or a list.
+fn read_many<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Refusal> {
+    let values = match value_of(body)? {
+        Value::Array(values) => values,
+        value => vec![value],
+    };
+    let items = values.into_iter().map(serde_json::from_value);
+    items
+        .collect::<Result<_, _>>()
+        .map_err(|e| Refusal::bad(e.to_string()))
 }
 
 fn read_or_default<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Refusal> {

@@ -308,7 +308,9 @@ impl ErrorSpec {
             | "OptInRequired" => 403,
             "InternalFailure" | "InternalError" | "InternalServerError" => 500,
             "ServiceUnavailable" => 503,
-            code if code.contains("NotFound") && code != "CacheSubnetGroupNotFoundFault" => 404,
+            // 400 despite their names, as the service model declares.
+            "CacheSubnetGroupNotFoundFault" | "ServiceLinkedRoleNotFoundFault" => 400,
+            code if code.contains("NotFound") => 404,
             _ => 400,
         });
         let message = self.message.clone().unwrap_or_else(|| match self.code.as_str() {

@@ -20,10 +20,25 @@ impl Span {
         Self(SignedDuration::from_secs(seconds))
     }
 
+    /// A span between nothing and ten years, which no sum of instants overflows.
+    fn sensible(span: SignedDuration) -> Option<Self> {
+        let ten_years = SignedDuration::from_hours(10 * 366 * 24);
+        (!span.is_negative() && span <= ten_years).then_some(Self(span))
+    }
+
     /// A span of whole minutes.
     pub const fn mins(minutes: i64) -> Self {
         Self(SignedDuration::from_secs(minutes * 60))
     }
+}
+
+/// `at` and `span` later, or the end of the calendar.
+pub fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(if span.is_negative() {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
 
 impl FromStr for Span {
@@ -34,10 +49,7 @@ impl FromStr for Span {
             .trim()
             .parse()
             .map_err(|_| format!("`{text}` is not a duration; write 90s, 8m or 1h 30m"))?;
-        if parsed.is_negative() {
-            return Err(format!("`{text}` is negative; durations start at 0s"));
-        }
-        Ok(Self(parsed))
+        Self::sensible(parsed).ok_or_else(|| format!("`{text}` is not between 0s and ten years"))
     }
 }
 
@@ -68,7 +80,9 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Span, E> {
-                i64::try_from(seconds).map(Span::secs).map_err(E::custom)
+                let seconds = i64::try_from(seconds).map_err(E::custom)?;
+                Span::sensible(SignedDuration::from_secs(seconds))
+                    .ok_or_else(|| E::custom(format!("{seconds} s is longer than ten years")))
             }
 
             fn visit_i64<E: Error>(self, seconds: i64) -> Result<Span, E> {
@@ -78,10 +92,10 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<Span, E> {
-                match SignedDuration::try_from_secs_f64(seconds) {
-                    Ok(span) if !span.is_negative() => Ok(Span(span)),
-                    _ => Err(E::custom(format!("{seconds} is not a number of seconds"))),
-                }
+                SignedDuration::try_from_secs_f64(seconds)
+                    .ok()
+                    .and_then(Span::sensible)
+                    .ok_or_else(|| E::custom(format!("{seconds} is not a number of seconds")))
             }
         }
         deserializer.deserialize_any(Reader)
@@ -103,7 +117,7 @@ impl Moment {
     pub fn resolve(self, base: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
-            Self::After(span) => base + span.0,
+            Self::After(span) => later(base, span.0),
         }
     }
 }
@@ -159,6 +173,7 @@ mod tests {
         assert_eq!("1h 30m".parse::<Span>(), Ok(Span::mins(90)));
         assert_eq!(serde_json::from_str::<Span>("90").unwrap(), Span::secs(90));
         assert!("-5m".parse::<Span>().is_err());
+        assert!("99999999h".parse::<Span>().is_err());
         assert!("soon".parse::<Span>().is_err());
     }
 

@@ -269,6 +269,9 @@ impl AwsError {
             TIMEOUT | NO_ANSWER => {
                 "AWS didn't answer in time: check the network between here and the region's endpoint.".into()
             }
+            UNREADABLE => "Something that doesn't speak this AWS API answered (a proxy, or an endpoint that doesn't \
+                know the operation): check --aws-endpoint-url and proxies."
+                .into(),
             _ => return self.advice_by_class(),
         };
         Some(text)

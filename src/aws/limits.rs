@@ -114,7 +114,7 @@ impl Bucket {
 /// How long a caller goes on asking after failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Of one request.
+    /// Of one request that is throttled; half of it where it fails otherwise.
     pub attempts: u32,
     /// No attempt of a request begins later than this after its first.
     pub one: SignedDuration,
@@ -142,8 +142,13 @@ impl Patience {
         now: Timestamp,
         random: f64,
     ) -> Option<Timestamp> {
-        let worth_it = matches!(error.class, ErrorClass::Throttled | ErrorClass::Transient);
-        if !worth_it || failed >= self.attempts {
+        let attempts = match error.class {
+            ErrorClass::Throttled => self.attempts,
+            // Waiting helps less often: an endpoint that is broken mostly stays so for a while.
+            ErrorClass::Transient => self.attempts.div_ceil(2),
+            _ => return None,
+        };
+        if failed >= attempts {
             return None;
         }
         let whole = 0.5 * f64::from(1_u32 << failed.saturating_sub(1).min(6));
@@ -294,6 +299,9 @@ mod tests {
         assert_eq!(next(2, at(0, 0), 1.0), Some(at(1, 0)));
         assert_eq!(next(3, at(0, 0), 1.0), Some(at(2, 0)));
         assert_eq!(next(4, at(0, 0), 1.0), None);
+        let transient = error(ErrorClass::Transient);
+        let twice = PATIENCE.next_try(&transient, 2, begun(0), at(0, 0), 1.0);
+        assert_eq!(twice, None);
         assert_eq!(next(3, at(29, 0), 1.0), None);
         let long = Patience {
             attempts: 99,

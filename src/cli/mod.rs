@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod claim;
+pub mod clock;
 pub mod connect;
 pub mod crds;
 mod discover;

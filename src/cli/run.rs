@@ -1,11 +1,17 @@
 //! `evenkeel run`: the loop over a folder of manifests.
 
 use super::args::{AwsArgs, InstallationArgs};
+use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
+use crate::engine::{self, fleet::Limits};
+use crate::standalone::{self, End, Options, Style};
+use anyhow::Context as _;
+use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -21,14 +27,90 @@ pub struct Args {
     /// Serve /metrics, /healthz and /readyz here, such as 127.0.0.1:9402.
     #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// Failovers and removals in flight at a time, over all stacks.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_concurrent_disruptions, env = "EVENKEEL_MAX_CONCURRENT_DISRUPTIONS")]
+    pub max_concurrent_disruptions: u32,
+    /// Nodes that Evenkeel has added and that stand, over all stacks.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_added_nodes, env = "EVENKEEL_MAX_ADDED_NODES")]
+    pub max_added_nodes: u32,
+    /// TestFailover calls in 24 hours, by anybody, at which Evenkeel makes no more; AWS allows 15.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().test_failovers, env = "EVENKEEL_MAX_TEST_FAILOVERS")]
+    pub max_test_failovers: u32,
+    /// How the log on standard error is written.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        env = "EVENKEEL_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+    /// What is logged, such as info or evenkeel=debug [default: warn on a terminal, else info].
+    #[arg(long, value_name = "FILTER", env = "EVENKEEL_LOG")]
+    pub log: Option<String>,
     #[command(flatten)]
     pub installation: InstallationArgs,
     #[command(flatten)]
     pub aws: AwsArgs,
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line each.
+    #[default]
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
 /// Runs until it is told to stop.
-#[expect(clippy::unused_async, reason = "the loop waits")]
-pub async fn run(_args: Args, _settings: &Settings) -> anyhow::Result<Exit> {
-    anyhow::bail!("this build has no loop")
+pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    start_log(args.log_format, args.log.as_deref(), settings)?;
+    let clock = clock(&args.aws).await?;
+    let options = Options {
+        folder: args.file,
+        state: args.state_dir,
+        once: args.once,
+        listen: args.listen,
+        endpoint_url: args.aws.aws_endpoint_url,
+        clock,
+        engine: engine::Settings {
+            installation: args.installation.installation,
+            holder: format!("standalone-{}", std::process::id()),
+            limits: Limits {
+                max_concurrent_disruptions: args.max_concurrent_disruptions,
+                max_added_nodes: args.max_added_nodes,
+                test_failovers: args.max_test_failovers,
+            },
+            ..engine::Settings::default()
+        },
+        style: Style {
+            color: settings.color,
+            quiet: false,
+        },
+    };
+    match standalone::run(options).await? {
+        End::Well => Ok(Exit::Ok),
+        End::Incomplete => Ok(Exit::Error),
+    }
+}
+
+/// The log goes to standard error; what people want to read goes to standard output anyway.
+fn start_log(format: LogFormat, filter: Option<&str>, settings: &Settings) -> anyhow::Result<()> {
+    let default = if settings.stdout_terminal {
+        "warn"
+    } else {
+        "info,aws_config=warn"
+    };
+    let filter = EnvFilter::try_new(filter.unwrap_or(default))
+        .context("--log must be a level (error, warn, info, debug, trace) or a list of target=level")?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => log.with_ansi(settings.color).with_target(false).try_init(),
+    };
+    started.map_err(|e| anyhow::anyhow!("the log can't be started: {e}"))
 }

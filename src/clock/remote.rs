@@ -84,6 +84,7 @@ impl RemoteClock {
     }
 
     async fn park(&self, now: &Mutex<Timestamp>, until: Timestamp) {
+        let until = whole_milliseconds(until);
         let path = format!("/_sim/clock/wait?until={until}&client={}", self.client);
         let mut told = false;
         loop {
@@ -134,6 +135,15 @@ impl Clock for RemoteClock {
     }
 }
 
+/// The next whole millisecond: the clock answers in these, so a finer instant would never be reached.
+fn whole_milliseconds(until: Timestamp) -> Timestamp {
+    let nanoseconds = until.subsec_nanosecond().rem_euclid(1_000_000);
+    if nanoseconds == 0 {
+        return until;
+    }
+    until + SignedDuration::from_nanos(i64::from(1_000_000 - nanoseconds))
+}
+
 fn lock(now: &Mutex<Timestamp>) -> std::sync::MutexGuard<'_, Timestamp> {
     now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -170,6 +180,19 @@ fn parse(answer: &str) -> Option<Answer> {
 mod tests {
     use super::*;
     use tokio::net::TcpListener;
+
+    #[test]
+    fn an_instant_between_two_milliseconds_is_waited_for_until_the_later_one() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.7985Z")),
+            at("2026-03-02T00:01:00.799Z")
+        );
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798Z")),
+            at("2026-03-02T00:01:00.798Z")
+        );
+    }
 
     /// Answers one request with each of these bodies in turn and returns the request lines.
     async fn serve(listener: TcpListener, bodies: Vec<&'static str>) -> Vec<String> {
@@ -232,6 +255,19 @@ mod tests {
         assert_eq!(
             error.to_string(),
             r#"the clock's address "ftp://x" must look like http://127.0.0.1:4599"#
+        );
+    }
+
+    #[test]
+    fn waits_are_rounded_up_to_what_the_clock_can_say() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798738241Z")),
+            at("2026-03-02T00:01:00.799Z")
+        );
+        assert_eq!(
+            whole_milliseconds(at("2026-03-02T00:01:00.798Z")),
+            at("2026-03-02T00:01:00.798Z")
         );
     }
 

@@ -34,8 +34,6 @@ pub struct Judgement {
     pub decision: Decision,
     /// Tickets that ended with this look.
     pub finished: Vec<Ticket>,
-    /// Failovers that the record did not know.
-    pub failovers: Vec<Failover>,
 }
 
 /// Looks once. An error means that the record contradicts itself.
@@ -71,7 +69,6 @@ pub fn judge(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
         decision = decide(scene, &topology, &history);
     }
     Ok(Judgement {
-        failovers: new_failovers(before, &history),
         topology,
         history,
         decision,
@@ -128,10 +125,4 @@ fn acknowledge(history: &mut History, intent: &Intent) {
     history.acknowledged.retain(|id| known.contains(id));
     let named = intent.annotations.acknowledge.intersection(&known).cloned();
     history.acknowledged.extend(named);
-}
-
-fn new_failovers(before: &History, after: &History) -> Vec<Failover> {
-    let known: BTreeSet<&str> = before.failovers.iter().map(|f| f.id.as_str()).collect();
-    let new = after.failovers.iter().filter(|f| !known.contains(f.id.as_str()));
-    new.cloned().collect()
 }

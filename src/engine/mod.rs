@@ -25,9 +25,9 @@ pub use stack::{Report, Wish};
 use crate::clock::Clock;
 use crate::execute::step::Gate;
 use crate::execute::store::Store;
-use crate::observe::{PollSettings, RegionView};
+use crate::observe::{PollSettings, RegionView, failovers};
 use crate::plan::history::Ticket;
-use crate::topology::{Failover, StackName};
+use crate::topology::{Failover, StackName, ZoneName, ZoneState};
 use fleet::Limits;
 use jiff::{SignedDuration, Timestamp};
 use region::RegionSide;
@@ -64,7 +64,7 @@ impl Default for Settings {
 pub enum Happening {
     /// A ticket ended.
     Finished { stack: StackName, ticket: Ticket },
-    /// A failover that happened while this process ran was seen.
+    /// A failover that happened while this process ran, once it is known whose it was.
     Failover { stack: StackName, failover: Failover },
 }
 
@@ -80,6 +80,8 @@ pub struct Engine<C, S, N, G> {
     stacks: BTreeMap<StackName, Stack>,
     changed: BTreeSet<StackName>,
     happened: Vec<Happening>,
+    /// Failovers that were told of.
+    told: BTreeSet<(StackName, String)>,
     /// Failed actions in a row.
     failures: u32,
     was_stopped: bool,
@@ -101,6 +103,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             stacks: BTreeMap::new(),
             changed: BTreeSet::new(),
             happened: Vec::new(),
+            told: BTreeSet::new(),
             failures: 0,
             was_stopped: false,
             acted_last: None,
@@ -168,12 +171,25 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
 
     /// What each region in use shows: for metrics and health.
     pub fn regions(&self) -> impl Iterator<Item = RegionReport<'_>> {
-        self.regions.iter().map(|(key, region)| RegionReport {
+        let now = self.clock.now();
+        self.regions.iter().map(move |(key, region)| RegionReport {
             key,
             view: region.view(),
             trouble: region.trouble(),
             is_read: region.is_read(),
+            zones: self.zones_of(key, region),
+            quota_used: region.view().map_or(0, |v| {
+                failovers::ledger(v, now).len().try_into().unwrap_or(u32::MAX)
+            }),
         })
+    }
+
+    /// The zones that stacks name in this region, as evidence shows them.
+    fn zones_of(&self, key: &RegionKey, region: &RegionSide) -> BTreeMap<ZoneName, ZoneState> {
+        let here = self.stacks.values().filter(|s| s.key == *key);
+        here.flat_map(|s| s.wish.intent.zones.keys())
+            .map(|zone| (zone.clone(), region.watch.zone(zone).state))
+            .collect()
     }
 
     /// How many judgements were made: a quiet fleet makes few.
@@ -183,10 +199,14 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
 }
 
 /// One region as metrics and health see it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RegionReport<'a> {
     pub key: &'a RegionKey,
     pub view: Option<&'a RegionView>,
     pub trouble: Option<&'a str>,
+    /// Everything has been read at least once.
     pub is_read: bool,
+    pub zones: BTreeMap<ZoneName, ZoneState>,
+    /// TestFailover calls of the last 24 h, by anybody.
+    pub quota_used: u32,
 }

@@ -145,7 +145,8 @@ impl RegionSide {
                 Ok(changes) => changes,
                 Err(error) => {
                     // The pollers go on trying; what could not be read is in the view.
-                    tracing::warn!(region = %self.key.1, %error, "AWS can't be read");
+                    let advice = error.advice();
+                    tracing::warn!(region = %self.key.1, %error, advice, "AWS can't be read");
                     Changes {
                         groups: self.wanted.groups.clone(),
                         ..Changes::default()

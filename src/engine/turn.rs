@@ -12,12 +12,15 @@ use crate::execute::store::{Store, Version};
 use crate::observe::{Wanted, ZoneWatch};
 use crate::plan::Purpose;
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
-use crate::topology::{Failover, StackName, ZoneName};
+use crate::topology::{FailoverClass, StackName, ZoneName};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stack whose record or region can't be read.
 const UNREAD_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// A failover of unknown class is told as such after this long.
+const CLASS_SETTLES: SignedDuration = SignedDuration::from_mins(15);
 
 impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     pub(super) fn take_wishes(&mut self, wishes: &BTreeMap<StackName, Wish>) {
@@ -29,6 +32,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             .collect();
         for name in gone {
             self.stacks.remove(&name);
+            self.told.retain(|(stack, _)| *stack != name);
             self.changed.insert(name);
             // Somebody may have waited for it: an elder is gone, a budget is free.
             self.stacks.values_mut().for_each(|s| s.awake = true);
@@ -228,7 +232,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         self.judged += 1;
         let stored = save(stack, &self.store, &judgement.history).await;
         hurry(stack, region, now);
-        let (finished, failovers) = (judgement.finished.clone(), judgement.failovers.clone());
+        let finished = judgement.finished.clone();
         if stack.adopt(judgement, fleet, now) {
             self.changed.insert(name.clone());
         }
@@ -236,7 +240,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             for ticket in finished {
                 self.note_finished(name, ticket);
             }
-            self.note_failovers(name, failovers);
+            self.note_failovers(name, now);
         } else {
             self.stacks
                 .entry(name.clone())
@@ -279,15 +283,23 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         });
     }
 
-    fn note_failovers(&mut self, stack: &StackName, failovers: Vec<Failover>) {
-        for failover in failovers {
-            if failover.at >= self.started {
-                self.happened.push(Happening::Failover {
+    /// Tells of each failover once: when its class is known, or when it has been unknown for long.
+    fn note_failovers(&mut self, stack: &StackName, now: Timestamp) {
+        let record = self.stacks.get(stack).and_then(|s| s.record.as_ref());
+        let Some(record) = record else { return };
+        let mut told = Vec::new();
+        for failover in &record.history.failovers {
+            let age = now.duration_since(failover.at);
+            let settled = failover.class != FailoverClass::Unknown || age >= CLASS_SETTLES;
+            let new = failover.at >= self.started && age < CLASS_SETTLES * 4;
+            if new && settled && self.told.insert((stack.clone(), failover.id.clone())) {
+                told.push(Happening::Failover {
                     stack: stack.clone(),
-                    failover,
+                    failover: failover.clone(),
                 });
             }
         }
+        self.happened.extend(told);
     }
 
     pub(super) async fn save_watches(&mut self) {

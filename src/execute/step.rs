@@ -60,6 +60,16 @@ pub trait Gate: Send + Sync {
     fn close(&self, reason: &str);
 }
 
+impl<G: Gate> Gate for std::sync::Arc<G> {
+    fn closed(&self, now: Timestamp) -> Option<String> {
+        (**self).closed(now)
+    }
+
+    fn close(&self, reason: &str) {
+        (**self).close(reason);
+    }
+}
+
 /// One stack's record as this process holds it: always what was stored last.
 #[derive(Clone, Debug)]
 pub struct Record {

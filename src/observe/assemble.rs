@@ -284,8 +284,10 @@ fn gaps(look: &Look<'_>, evidence: &Evidence<'_>, seen: &Seen<CacheGroup>) -> Ve
         .or(evidence.survey.blind_groups.get(id).map(String::as_str))
     {
         gaps.push(Gap::Metrics(why.to_owned()));
-    } else if let (Some(error), None) = (&view.metrics.error, view.metrics.complete_at) {
-        gaps.push(Gap::Metrics(format!("CloudWatch has not answered yet: {error}")));
+    } else if let Some(error) = view.metrics.error.as_ref().filter(|_| unasked(view, &seen.value)) {
+        gaps.push(Gap::Metrics(format!(
+            "CloudWatch has not answered about {id} yet: {error}"
+        )));
     }
     let polled = view.events.poll.complete_at;
     let broken = polled.is_none_or(|at| look.now.duration_since(at) >= EVENTS_BROKEN_AFTER);
@@ -302,6 +304,12 @@ fn gaps(look: &Look<'_>, evidence: &Evidence<'_>, seen: &Seen<CacheGroup>) -> Ve
         }));
     }
     gaps
+}
+
+/// About no node of the group was there ever an answer.
+fn unasked(view: &RegionView, group: &CacheGroup) -> bool {
+    let mut nodes = group.shards.values().flat_map(|s| s.members.keys());
+    !nodes.any(|id| view.points.get(id).is_some_and(|log| log.asked.is_some()))
 }
 
 /// The tag `evenkeel.dev/owner` is `<installation>` or `<installation>/<namespace>/<stack>`.

@@ -134,3 +134,137 @@ pub(super) fn endless(operation: &'static str, pages: usize) -> AwsError {
         maybe_sent: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use std::cell::RefCell;
+    use std::sync::Mutex;
+
+    /// A clock that jumps to where its sleeper waits.
+    struct Jumping(Mutex<Timestamp>);
+
+    impl Clock for Jumping {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, until: Timestamp) {
+            let mut now = self.0.lock().unwrap();
+            *now = until.max(*now);
+        }
+    }
+
+    fn clock() -> Jumping {
+        Jumping(Mutex::new("2026-03-02T00:00:00Z".parse().unwrap()))
+    }
+
+    const PATIENCE: Patience = Patience {
+        attempts: 4,
+        one: SignedDuration::from_secs(30),
+        whole: SignedDuration::from_secs(60),
+    };
+
+    fn effort(clock: &Jumping) -> Effort {
+        Effort {
+            patience: PATIENCE,
+            started: clock.now(),
+        }
+    }
+
+    fn page(items: &[u32], marker: Option<&str>) -> Page<u32> {
+        Page {
+            items: items.to_vec(),
+            marker: marker.map(str::to_owned),
+        }
+    }
+
+    fn throttled() -> AwsError {
+        AwsError {
+            class: ErrorClass::Throttled,
+            ..endless("DescribeEvents", 1)
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_are_followed_by_their_markers() {
+        let clock = clock();
+        let asked = RefCell::new(Vec::new());
+        let listing = Caller::new(1)
+            .pages(&clock, Budget::ElastiCacheReads, effort(&clock), 10, |marker| {
+                asked.borrow_mut().push(marker.clone());
+                async move {
+                    Ok(match marker.as_deref() {
+                        None => page(&[1, 2], Some("a")),
+                        Some("a") => page(&[], Some("b")),
+                        _ => page(&[3], None),
+                    })
+                }
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            (listing.items, listing.pages, listing.cut),
+            (vec![1, 2, 3], 3, false)
+        );
+        assert_eq!(
+            *asked.borrow(),
+            [None, Some("a".to_owned()), Some("b".to_owned())]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_marker_that_leads_to_itself_cuts_the_listing() {
+        let clock = clock();
+        let forever = |_| async { Ok(page(&[1], Some("again"))) };
+        let listing = Caller::new(1)
+            .pages(&clock, Budget::ElastiCacheReads, effort(&clock), 10, forever)
+            .await
+            .unwrap();
+        assert_eq!((listing.pages, listing.cut), (2, true));
+    }
+
+    #[tokio::test]
+    async fn a_throttled_page_is_asked_for_again_with_its_own_marker() {
+        let clock = clock();
+        let asked = RefCell::new(Vec::new());
+        let started = clock.now();
+        let listing = Caller::new(1)
+            .pages(&clock, Budget::ElastiCacheReads, effort(&clock), 10, |marker| {
+                let before = asked.borrow().iter().filter(|m| **m == marker).count();
+                asked.borrow_mut().push(marker.clone());
+                async move {
+                    match marker.as_deref() {
+                        None => Ok(page(&[1], Some("a"))),
+                        _ if before < 2 => Err(throttled()),
+                        _ => Ok(page(&[2], None)),
+                    }
+                }
+            })
+            .await
+            .unwrap();
+        assert_eq!(listing.items, [1, 2]);
+        assert_eq!(asked.borrow().len(), 4);
+        assert!(clock.now().duration_since(started) >= SignedDuration::from_millis(750));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_never_comes_fails_the_whole_listing() {
+        let clock = clock();
+        let tries = RefCell::new(0);
+        let error = Caller::new(1)
+            .pages(&clock, Budget::ElastiCacheReads, effort(&clock), 10, |marker| {
+                *tries.borrow_mut() += usize::from(marker.is_some());
+                async move {
+                    match marker {
+                        None => Ok(page(&[1], Some("a"))),
+                        Some(_) => Err(throttled()),
+                    }
+                }
+            })
+            .await
+            .unwrap_err();
+        assert_eq!((error.class, *tries.borrow()), (ErrorClass::Throttled, 4));
+    }
+}

@@ -97,8 +97,5 @@ fn take_in(log: &mut EventLog, items: Vec<CacheEvent>, now: Timestamp) -> Vec<Ca
         log.events
             .retain(|event| event.kind != CacheEventKind::Other || event.at >= now - FIRST);
     }
-    if let Some(since) = &mut log.complete_since {
-        *since = (*since).max(oldest);
-    }
     news.into_iter().collect()
 }

@@ -5,10 +5,9 @@
 //! nothing. What was never asked about is judged by status and events alone. Nothing here reads a clock: the
 //! questions that CloudWatch answered (`Asked`) say how far the evidence reaches.
 //!
-//! Example, asked at 12:10: node A's last point is 12:03, so it is missing since 12:04. Its sibling in another zone
-//! has points up to 12:08 without a hole since 11:50. Missing for six minutes against a voice: A is Down since
-//! 12:04. Had the sibling's points begun at 12:07 (CloudWatch was blind before), A would be missing since 12:07 at
-//! the earliest, three minutes: Unknown.
+//! Example, asked at 12:10: node A's last point is 12:03. Its sibling in another zone has points up to 12:08, the
+//! first after that at 12:04: A has been missed since 12:04, six minutes, and is Down since then. Had the sibling's
+//! points begun again at 12:07 (CloudWatch was blind before), A would be missed since 12:07, three minutes: Unknown.
 
 use super::events::{EventsByGroup, Life, lives, test_failover_before};
 use super::view::{Asked, PointLog, RegionView};
@@ -65,9 +64,9 @@ pub struct Survey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pulse {
     NotAsked,
+    /// Heard without a hole since.
     Beats {
         run: Timestamp,
-        newest: Timestamp,
     },
     /// Missing since; without any point before when `never`.
     Silent {
@@ -81,7 +80,7 @@ enum Pulse {
 pub fn survey(view: &RegionView, wanted: &BTreeSet<String>, now: Timestamp) -> Survey {
     let events = EventsByGroup::new(view, wanted);
     let beats = beats(view, wanted, &events);
-    let blind = unanswered(view, now).or_else(|| silent_zones(&beats, now));
+    let blind = unanswered(view, &beats, now).or_else(|| silent_zones(&beats, now));
     judge(&beats, blind, now)
 }
 
@@ -122,10 +121,11 @@ fn judge(beats: &[(&String, Beats<'_>)], blind: Option<String>, now: Timestamp) 
     survey
 }
 
-/// CloudWatch answered before and has failed since.
-fn unanswered(view: &RegionView, now: Timestamp) -> Option<String> {
+/// Asking fails, and no answer about any of these nodes is young. A failure among answers is not blindness.
+fn unanswered(view: &RegionView, groups: &[(&String, Beats<'_>)], now: Timestamp) -> Option<String> {
     let error = view.metrics.error.as_ref()?;
-    let at = view.metrics.complete_at?;
+    let asked = groups.iter().flat_map(|(_, g)| g.nodes()).filter_map(Beat::asked);
+    let at = asked.map(|a| a.at).max()?;
     (now.duration_since(at) >= UNANSWERED).then(|| format!("CloudWatch has not answered since {at}: {error}"))
 }
 
@@ -163,7 +163,7 @@ struct Beat<'a> {
     status: MemberStatus,
     life: Life,
     pulse: Pulse,
-    asked: Option<Asked>,
+    log: Option<&'a PointLog>,
     /// Replaced after a TestFailover: its absence says nothing of its zone.
     replaced: bool,
     /// Status or events say why it would be silent.
@@ -195,7 +195,7 @@ impl<'a> Beats<'a> {
                         status,
                         life,
                         pulse: pulse(log, life, unbroken),
-                        asked: log.and_then(|l| l.asked),
+                        log,
                         replaced,
                         explained: life.recovering_since.is_some() || excused(status),
                     },
@@ -289,12 +289,16 @@ fn pulse(log: Option<&PointLog>, life: Life, unbroken: Option<Timestamp>) -> Pul
         }
         run = at;
     }
-    Pulse::Beats { run, newest }
+    Pulse::Beats { run }
 }
 
 impl Beat<'_> {
+    fn asked(&self) -> Option<Asked> {
+        self.log.and_then(|l| l.asked)
+    }
+
     fn recently_asked(&self, now: Timestamp) -> bool {
-        self.pulse != Pulse::NotAsked && self.asked.is_some_and(|a| now.duration_since(a.at) <= RECENT)
+        self.pulse != Pulse::NotAsked && self.asked().is_some_and(|a| now.duration_since(a.at) <= RECENT)
     }
 
     fn health(&self, siblings: &BTreeMap<&NodeId, Beat<'_>>, blind: bool, now: Timestamp) -> NodeHealth {
@@ -330,7 +334,10 @@ impl Beat<'_> {
     }
 
     fn silent(&self, siblings: &BTreeMap<&NodeId, Beat<'_>>, blind: bool, now: Timestamp) -> NodeHealth {
-        let long = |since: &Timestamp| self.asked.is_some_and(|a| a.to.duration_since(*since) >= SILENCE);
+        let long = |since: &Timestamp| {
+            self.asked()
+                .is_some_and(|a| a.to.duration_since(*since) >= SILENCE)
+        };
         let down = self.missed_since(siblings).filter(|since| !blind && long(since));
         if let Some(since) = down {
             let vote = if self.recently_asked(now) {
@@ -355,7 +362,8 @@ impl Beat<'_> {
         }
     }
 
-    /// Since when this node has been silent while a sibling in another zone was heard without a hole.
+    /// The first minute in which this node was missed: it has no point, a sibling in another zone has, and that
+    /// sibling has been heard without a hole since. Whatever CloudWatch loses for both of them is no such minute.
     fn missed_since(&self, siblings: &BTreeMap<&NodeId, Beat<'_>>) -> Option<Timestamp> {
         let Pulse::Silent { since, .. } = self.pulse else {
             return None;
@@ -363,12 +371,14 @@ impl Beat<'_> {
         siblings
             .values()
             .filter(|s| s.zone != self.zone)
-            .filter_map(|s| match s.pulse {
-                Pulse::Beats { run, newest } => Some((since.max(run), newest)),
-                Pulse::NotAsked | Pulse::Silent { .. } => None,
+            .filter_map(|s| {
+                let Pulse::Beats { run } = s.pulse else {
+                    return None;
+                };
+                let points = &s.log?.points.is_master;
+                let next = points.partition_point(|(at, _)| *at < since.max(run));
+                points.get(next).map(|(at, _)| *at)
             })
-            .filter(|(missed, newest)| newest >= missed)
-            .map(|(missed, _)| missed)
             .min()
     }
 }

@@ -15,8 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Finished tickets count as tries, and as things that can be undone, for this long.
 const TICKETS_KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// An approval is never used twice, not even a month later.
-const APPROVALS_KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The memory after this look. `failovers` are those that events tell of now, of all components.
 pub fn absorb(history: &History, topology: &Topology, failovers: &[Failover], now: Timestamp) -> History {
@@ -50,12 +48,12 @@ fn absorb_zones(history: &mut History, topology: &Topology, now: Timestamp) {
     }
 }
 
+/// Approvals are forgotten elsewhere (`plan::approvals`): only who sees the annotation knows when that is safe.
 fn forget(history: &mut History, now: Timestamp) {
     let young = |at: Timestamp, kept: SignedDuration| now.duration_since(at) < kept;
     history
         .tickets
         .retain(|t| t.phase.is_open() || t.finished_at.is_none_or(|at| young(at, TICKETS_KEPT)));
-    history.approvals.retain(|a| young(a.first_seen, APPROVALS_KEPT));
     for zones in history.capacity_misses.values_mut() {
         zones.retain(|_, at| young(*at, CAPACITY_MEMORY));
     }

@@ -193,3 +193,47 @@ fn incomplete() -> AwsError {
         maybe_sent: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(metric: Metric, nodes: &[&str], minutes: i64) -> Ask {
+        Ask {
+            metric,
+            nodes: nodes.iter().map(|n| NodeId::from(*n)).collect(),
+            window: SignedDuration::from_mins(minutes),
+        }
+    }
+
+    #[test]
+    fn a_metric_asked_for_twice_is_bought_once_over_the_longer_window() {
+        let asks = [
+            ask(Metric::IsMaster, &["a", "b"], 15),
+            ask(Metric::ReplicationLag, &["b"], 15),
+            ask(Metric::IsMaster, &["b"], 180),
+        ];
+        let by_window = gather(asks.into_iter());
+        let shape: Vec<String> = by_window
+            .iter()
+            .flat_map(|(window, questions)| questions.iter().map(move |q| (window, q)))
+            .map(|(window, q)| format!("{} {} {:?}", window.as_mins(), q.node, q.metric))
+            .collect();
+        assert_eq!(shape, ["15 a IsMaster", "15 b ReplicationLag", "180 b IsMaster"]);
+    }
+
+    #[test]
+    fn a_call_asks_for_no_more_than_500_metrics_and_100_800_points() {
+        let size = |minutes| batch_size(SignedDuration::from_mins(minutes));
+        assert_eq!(size(15), 500);
+        assert_eq!(size(180), 500);
+        assert_eq!(size(201), 499);
+        assert_eq!(size(14 * 24 * 60), 4);
+    }
+
+    #[test]
+    fn windows_end_at_whole_minutes() {
+        let at: Timestamp = "2026-03-02T10:15:59.750Z".parse().unwrap();
+        assert_eq!(whole_minute(at), "2026-03-02T10:15:00Z".parse().unwrap());
+    }
+}

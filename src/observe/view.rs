@@ -20,10 +20,13 @@ pub struct RegionView {
     /// Asked-for points by node. A node that is not here was never asked about.
     pub points: BTreeMap<NodeId, PointLog>,
     /// Tags by identifier, where they were read.
-    pub tags: BTreeMap<String, Seen<Result<BTreeMap<String, String>, AwsError>>>,
+    pub tags: BTreeMap<String, Seen<Tags>>,
     /// How asking for metrics fares: `complete_at` moves with each round whose questions were all answered.
     pub metrics: Poll,
 }
+
+/// A resource's tags, or why they could not be read.
+pub type Tags = Result<BTreeMap<String, String>, AwsError>;
 
 /// A value and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 //! annotation away withdraws it. A used or expired approval covers nothing, ever again: its record is kept for 31
 //! days, and for as long as the annotation still names it.
 //!
-//! The executor calls [`absorb`] with each decision it means to act on, before it prepares a ticket, and [`complete`]
-//! when a ticket has finished, whatever came of it, unless nothing was sent or nothing arrived.
+//! The loop calls [`absorb`] with each decision, and stores the result before anything rests on it; and [`complete`] with
+//! each step that has succeeded. A step that came to nothing remains to be done, within the 24 h and as the other
+//! guardrails let it.
 
 use super::history::{Approval, History};
 use super::intent::Intent;

@@ -35,6 +35,13 @@ pub struct ShardViolations {
     pub tidy: i64,
 }
 
+impl ShardViolations {
+    /// Goals 1 to 3: those that placing looks at before the spread over zones.
+    pub fn placed(&self) -> [i64; 3] {
+        [self.survivable, self.complete, self.apart]
+    }
+}
+
 /// How many copies the shard should end with: the greater of the minimum and its members less open additions.
 pub fn target(members: &[Member], min_count: usize) -> usize {
     min_count.max(members.len() - members.iter().filter(|m| m.replaces.is_some()).count())

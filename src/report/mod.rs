@@ -9,6 +9,7 @@ pub mod events;
 pub mod explain;
 pub mod metrics;
 pub mod plan_json;
+pub mod sample;
 pub mod snapshot;
 pub mod status;
 pub mod table;

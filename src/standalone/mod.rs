@@ -1,9 +1,348 @@
-//! The loop over a directory of manifests, without Kubernetes.
+//! The loop over a folder of manifests, without Kubernetes: manifests in, status out, state in files.
+//!
+//! One process per state folder ([`lock`]). State: a record per stack ([`records`]), the status files ([`publish`]), the
+//! stop switch ([`stop`]). The loop sleeps in one place, on the engine's clock; a real second ticks beside it, so that a
+//! signal, a changed manifest or the stop switch is noticed even while a rehearsal's clock stands still.
 
+mod connect;
+mod http;
 pub mod lock;
 pub mod manifests;
+pub mod publish;
 pub mod records;
 pub mod stop;
 
 #[cfg(test)]
 mod support;
+
+pub use connect::AwsConnect;
+pub use publish::Style;
+
+use crate::clock::{AnyClock, Clock, Stopwatch};
+use crate::engine::{Engine, RegionReport, Settings};
+use crate::execute::step::Gate as _;
+use crate::report::metrics::{Metrics, RegionSample, Scene};
+use crate::topology::{AccountId, ZoneName, ZoneState};
+use http::Board;
+use jiff::{SignedDuration, Timestamp};
+use lock::{Lock, LockError};
+use manifests::Folder;
+use publish::Publisher;
+use records::FileStore;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use stop::StopFile;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How `evenkeel run` runs.
+#[derive(Debug)]
+pub struct Options {
+    pub folder: PathBuf,
+    /// Default: `<folder>/.evenkeel`.
+    pub state: Option<PathBuf>,
+    pub once: bool,
+    pub listen: Option<SocketAddr>,
+    pub endpoint_url: Option<String>,
+    pub clock: AnyClock,
+    pub engine: Settings,
+    pub style: Style,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did what it should, or was asked to stop.
+    Well,
+    /// `--once` could not accept every manifest or read every region.
+    Incomplete,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{} is no folder: --file names the folder in which the manifests are", .0.display())]
+    NoFolder(PathBuf),
+    #[error("the state folder {} can't be used: {source}", path.display())]
+    State { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("signals can't be heard: {0}")]
+    Signals(std::io::Error),
+    #[error("metrics can't be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A view older than this isn't ready.
+const STALE: SignedDuration = SignedDuration::from_mins(5);
+/// Manifests and the stop switch are looked at this often, in real time, while the loop waits.
+const TICK: Duration = Duration::from_secs(1);
+/// After a signal, a step in hand may take this long to finish (one AWS call's timeout and a little).
+const GRACE: Duration = Duration::from_secs(25);
+
+type Loop = Engine<Arc<AnyClock>, FileStore, AwsConnect, Arc<StopFile>>;
+
+struct Shell {
+    engine: Loop,
+    folder: Folder,
+    publisher: Publisher,
+    stop: Arc<StopFile>,
+    /// The stop switch as of the last turn.
+    stopped: Option<String>,
+    board: Arc<Board>,
+    signals: Signals,
+    problems_told: Vec<String>,
+    _lock: Lock,
+}
+
+/// Runs until it is told to stop, or once.
+pub async fn run(options: Options) -> Result<End, RunError> {
+    let once = options.once;
+    let mut shell = Shell::open(options).await?;
+    loop {
+        let turn = Stopwatch::start();
+        if !shell.turn().await {
+            return Ok(End::Well);
+        }
+        shell.board.metrics.turn(turn.elapsed());
+        if once {
+            return Ok(shell.end());
+        }
+        if !shell.wait().await {
+            return Ok(End::Well);
+        }
+    }
+}
+
+impl Shell {
+    async fn open(options: Options) -> Result<Self, RunError> {
+        if !options.folder.is_dir() {
+            return Err(RunError::NoFolder(options.folder));
+        }
+        let state = options.state.unwrap_or_else(|| options.folder.join(".evenkeel"));
+        let unusable = |source| RunError::State {
+            path: state.clone(),
+            source,
+        };
+        std::fs::create_dir_all(&state).map_err(unusable)?;
+        let lock = Lock::take(&state)?;
+        let store = FileStore::open(&state).map_err(unusable)?;
+        let signals = Signals::listen().map_err(RunError::Signals)?;
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+        let board = Arc::new(Board::new(metrics.clone()));
+        let publisher = Publisher::new(&state, options.style, metrics.clone());
+        let stop = Arc::new(StopFile::new(&state));
+        let connect = AwsConnect {
+            endpoint_url: options.endpoint_url,
+            metrics,
+        };
+        let clock = Arc::new(options.clock);
+        if let Some(address) = options.listen {
+            let bound = http::serve(address, board.clone())
+                .await
+                .map_err(|source| RunError::Listen { address, source })?;
+            let url = format!("http://{bound}");
+            publisher.say(clock.now(), "evenkeel", &format!("listening on {url}"), false);
+        }
+        if options.engine.installation.is_none() {
+            let what = "no --installation is given: everything is judged, nothing is ever changed";
+            publisher.say(clock.now(), "evenkeel", what, true);
+        }
+        Ok(Self {
+            engine: Engine::new(clock, store, connect, stop.clone(), options.engine),
+            folder: Folder::new(&options.folder),
+            publisher,
+            stop,
+            stopped: None,
+            board,
+            signals,
+            problems_told: Vec::new(),
+            _lock: lock,
+        })
+    }
+
+    /// One turn; false when a signal ended it.
+    async fn turn(&mut self) -> bool {
+        self.folder.refresh();
+        self.tell_problems();
+        self.stopped = self.stop.closed(self.now());
+        // What is wanted only now (the owner's tag of a group on which something is planned) is read at once.
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                () = self.signals.heard() => return false,
+                () = self.engine.look(self.folder.wishes()) => {}
+            }
+            if self.engine.next_wake() > self.now() {
+                break;
+            }
+        }
+        self.publish();
+        self.act().await
+    }
+
+    /// A step that has begun is finished, unless it takes too long: then its ticket says what is known.
+    async fn act(&mut self) -> bool {
+        let mut asked_to_stop = false;
+        {
+            let step = self.engine.act();
+            tokio::pin!(step);
+            tokio::select! {
+                biased;
+                _ = &mut step => {}
+                () = self.signals.heard() => asked_to_stop = true,
+            }
+            if asked_to_stop {
+                tokio::select! {
+                    _ = &mut step => {}
+                    () = tokio::time::sleep(GRACE) => {}
+                    () = self.signals.heard() => {}
+                }
+            }
+        }
+        self.publish();
+        !asked_to_stop
+    }
+
+    /// Sleeps until there is something to do; false when a signal ended it.
+    async fn wait(&mut self) -> bool {
+        let wake = self.engine.next_wake();
+        let sleep = self.engine.clock().sleep_until(wake);
+        tokio::pin!(sleep);
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.signals.heard() => return false,
+                () = &mut sleep => return true,
+                _ = tick.tick() => {
+                    self.board.beat();
+                    // Only for a reason: a rehearsal's clock waits for us to sleep again.
+                    if self.folder.touched() || self.stop.closed(self.engine.clock().now()) != self.stopped {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.clock().now()
+    }
+
+    fn publish(&mut self) {
+        let now = self.now();
+        for happening in self.engine.take_happenings() {
+            self.publisher.happened(&happening, now);
+        }
+        for stack in self.engine.take_changed() {
+            match self.engine.report(&stack) {
+                Some(report) => self.publisher.publish(&stack, &report, now),
+                None => self.publisher.forget(&stack, now),
+            }
+        }
+        let scene = Scene {
+            stacks: self.publisher.samples(),
+            regions: self.engine.regions().map(|r| region_sample(&r, now)).collect(),
+        };
+        self.board.tell(scene, self.not_ready());
+    }
+
+    /// Problems of manifests, each once while it lasts.
+    fn tell_problems(&mut self) {
+        let now = self.now();
+        for problem in self.folder.problems() {
+            if !self.problems_told.contains(problem) {
+                tracing::error!(problem, "A manifest is not accepted");
+                self.publisher.say(now, "evenkeel", problem, true);
+            }
+        }
+        self.problems_told = self.folder.problems().to_vec();
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        let now = self.now();
+        let mut reasons: Vec<String> = self.folder.problems().to_vec();
+        for region in self.engine.regions() {
+            let name = &region.key.1;
+            if let Some(trouble) = region.trouble {
+                reasons.push(format!("{name}: {trouble}"));
+                continue;
+            }
+            let read_at = region.view.and_then(|v| v.listed.complete_at);
+            let error = region
+                .view
+                .and_then(|v| v.listed.error.as_ref().or(v.events.poll.error.as_ref()));
+            let why = error.map_or(String::new(), |e| format!(": {e}"));
+            match read_at {
+                Some(at) if region.is_read && now.duration_since(at) < STALE => {}
+                Some(at) => reasons.push(format!("{name} was last read completely at {at}{why}")),
+                None => reasons.push(format!("{name} has not been read yet{why}")),
+            }
+        }
+        reasons
+    }
+
+    fn end(&self) -> End {
+        if self.not_ready().is_empty() {
+            End::Well
+        } else {
+            End::Incomplete
+        }
+    }
+}
+
+fn region_sample(region: &RegionReport<'_>, now: Timestamp) -> RegionSample {
+    let account = region.view.and_then(|v| v.account.as_ref());
+    let age = |at: Option<Timestamp>| at.map(|at| now.duration_since(at).as_secs_f64());
+    let polls = region.view.map(|v| {
+        [
+            ("descriptions", age(v.listed.complete_at)),
+            ("events", age(v.events.poll.complete_at)),
+            ("metrics", age(v.metrics.complete_at)),
+        ]
+    });
+    RegionSample {
+        account: account.map_or("unknown".to_owned(), AccountId::to_string),
+        region: region.key.1.to_string(),
+        impaired: region
+            .zones
+            .iter()
+            .map(|(zone, state)| (zone.clone(), *state == ZoneState::Impaired))
+            .collect::<BTreeMap<ZoneName, bool>>(),
+        quota_used: region.quota_used,
+        poll_age: polls
+            .into_iter()
+            .flatten()
+            .filter_map(|(kind, age)| Some((kind, age?)))
+            .collect(),
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -75,33 +75,26 @@ impl Fate {
 /// Worked example, `a:P c:r`: without `c` the shard keeps its primary; without `a` the copy in `c` is promoted, or,
 /// with automatic failover off, is left as a replica that nothing promotes.
 pub fn fate(shard: &Shard, zone: &ZoneName, failover: Switch) -> Fate {
-    let fates: Vec<Fate> = possible_primaries(shard)
-        .into_iter()
-        .map(|(id, node)| fate_if_primary(shard, zone, failover, id, node))
-        .collect();
-    let (Some(best), Some(worst)) = (fates.iter().min(), fates.iter().max()) else {
-        return Fate::Empty;
-    };
-    if best.survival() == worst.survival() {
-        *worst
-    } else {
-        Fate::RoleDecides
+    let mut range: Option<(Fate, Fate)> = None;
+    for (id, node) in possible_primaries(shard) {
+        let fate = fate_if_primary(shard, zone, failover, id, node);
+        range = range.map_or(Some((fate, fate)), |(best, worst)| {
+            Some((best.min(fate), worst.max(fate)))
+        });
+    }
+    match range {
+        None => Fate::Empty,
+        Some((best, worst)) if best.survival() == worst.survival() => worst,
+        Some(_) => Fate::RoleDecides,
     }
 }
 
 /// Every node that the evidence allows to be the primary: those known to be it and those of unknown role; all, when
 /// every node is known to be a replica (a contradiction, or a promotion not yet seen).
-pub fn possible_primaries(shard: &Shard) -> Vec<(&NodeId, &Node)> {
-    let possible: Vec<_> = shard
-        .nodes
-        .iter()
-        .filter(|(_, n)| matches!(n.role, Role::Primary | Role::Unknown))
-        .collect();
-    if possible.is_empty() {
-        shard.nodes.iter().collect()
-    } else {
-        possible
-    }
+pub fn possible_primaries(shard: &Shard) -> impl Iterator<Item = (&NodeId, &Node)> {
+    let possible = |n: &Node| matches!(n.role, Role::Primary | Role::Unknown);
+    let nobody = !shard.nodes.values().any(possible);
+    shard.nodes.iter().filter(move |(_, n)| nobody || possible(n))
 }
 
 fn fate_if_primary(shard: &Shard, zone: &ZoneName, failover: Switch, id: &NodeId, primary: &Node) -> Fate {

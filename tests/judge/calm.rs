@@ -152,6 +152,35 @@ fn acknowledging_the_newest_failover_covers_the_earlier_ones_and_no_later_one() 
 }
 
 #[test]
+fn a_persons_failover_is_remembered_until_acknowledged_however_many_follow() {
+    let mut scene = skewed().with(|s| {
+        let f = failover("person", "0001", minutes_ago(9_000), FailoverClass::Person);
+        s.history.failovers.push(f);
+        for i in 0..30 {
+            let f = failover(
+                &format!("own-{i}"),
+                "0001",
+                minutes_ago(8_000 - i),
+                FailoverClass::Own,
+            );
+            s.history.failovers.push(f);
+        }
+    });
+    let absorb = |s: &Scene| evenkeel::observe::memory::absorb(&s.history, &s.topology, &[], s.now);
+    scene.history = absorb(&scene);
+    assert_eq!(scene.history.failovers.len(), 20);
+    assert_eq!(scene.history.failovers[0].id, "person");
+    assert_eq!(scene.held_by(&move_primary("0001")), [Guardrail::Acknowledgement]);
+    scene.history.acknowledged.insert("person".to_owned());
+    scene
+        .history
+        .failovers
+        .push(failover("own-30", "0001", minutes_ago(7_000), FailoverClass::Own));
+    scene.history = absorb(&scene);
+    assert_eq!(scene.history.failovers[0].id, "own-11");
+}
+
+#[test]
 fn a_failover_of_another_component_needs_no_acknowledgement_here() {
     let scene = skewed().with(|s| {
         let mut f = failover("f", "0001", minutes_ago(5_000), FailoverClass::Person);

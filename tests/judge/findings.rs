@@ -158,6 +158,10 @@ fn a_third_zone_that_can_take_a_copy_is_no_dead_end() {
         replaced.found(FindingCode::ReplicaShortfall),
         Vec::<String>::new()
     );
+    // One that failed there is AWS's to rebuild.
+    let failed = replaced.with(|s| s.node("cache-0001-003").health = Health::Down);
+    assert_eq!(failed.found(FindingCode::ReplicaShortfall), ["0001"]);
+    assert_eq!(failed.found(FindingCode::NoEligibleZone), Vec::<String>::new());
     // A lone dead node in a healthy zone is AWS's to rebuild.
     assert_eq!(
         scene("a c", &["a:r! c:P"]).found(FindingCode::NoEligibleZone),
@@ -198,6 +202,14 @@ fn settings_that_are_off_are_found_unless_single_copies_are_accepted() {
             .message
             .contains("Shards 0001 and 0002 have no replica")
     );
+    // One shard with a replica is enough for the settings to matter, and so is a wanted replica.
+    let mixed = single.clone().with(|s| {
+        let shards = scene("a c", &["a:P c:r", "c:P"]).cache().shards.clone();
+        s.cache().shards = shards;
+    });
+    assert_eq!(mixed.found(FindingCode::AutomaticFailoverDisabled), ["cache"]);
+    let wanted = single.with(|s| s.wanted().min_replicas_per_shard = 1);
+    assert_eq!(wanted.found(FindingCode::AutomaticFailoverDisabled), ["cache"]);
     // With replicas a minimum of 0 means nothing yet.
     let replicas = scene("a c", &["a:P c:r"]).with(|s| s.wanted().min_replicas_per_shard = 0);
     assert_eq!(replicas.found(FindingCode::NoReplicaWanted), Vec::<String>::new());
@@ -311,6 +323,7 @@ fn a_resource_that_is_not_there_or_not_readable_is_critical_and_nothing_else_is_
         (ResourceStatus::Denied, FindingCode::AccessDenied),
     ] {
         let scene = scene("a c", &["a:P a:r!"]).with(|s| {
+            s.intent.objectives.recovery_point = Some(seconds(0));
             s.cache().status = status;
             s.cache().settings.automatic_failover = Switch::Disabled;
         });

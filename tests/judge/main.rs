@@ -1,5 +1,7 @@
 //! Judging and guardrails: each rule that can hurt a production cache when broken, by name.
 
+#![allow(clippy::unwrap_used)]
+
 mod approvals;
 mod calm;
 mod findings;
@@ -7,6 +9,7 @@ mod flapping;
 mod guardrails;
 mod limits;
 mod plan_id;
+mod properties;
 mod redundancy;
 mod support;
 mod verdicts;

@@ -41,7 +41,7 @@ pub fn seconds(seconds: i64) -> SignedDuration {
 }
 
 /// Everything that one look at a stack rests on, owned and free to be changed.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Scene {
     pub intent: Intent,
     pub topology: Topology,

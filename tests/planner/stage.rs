@@ -16,6 +16,8 @@ pub struct Stage {
     pub intent: Intent,
     pub topology: Topology,
     pub history: History,
+    /// Numbers of nodes added by `after`: higher than all others, never used twice.
+    next_number: usize,
 }
 
 impl Stage {
@@ -37,6 +39,7 @@ impl Stage {
             intent: intent(names),
             topology,
             history,
+            next_number: 101,
         }
     }
 
@@ -91,10 +94,8 @@ impl Stage {
                 },
                 Some(shard),
             ) => {
-                let node = (1..)
-                    .map(|n| NodeId::new(format!("cache-{id}-{n:03}")))
-                    .find(|n| !shard.nodes.contains_key(n) && !self.history.added_nodes.contains_key(n))
-                    .unwrap();
+                let node = NodeId::new(format!("cache-{id}-{}", next.next_number));
+                next.next_number += 1;
                 shard.nodes.insert(node.clone(), new_replica(zone));
                 let added = AddedNode {
                     component: action.component.clone(),
@@ -107,6 +108,14 @@ impl Stage {
             (ActionKind::RemoveReplica { node, .. }, Some(shard)) => {
                 shard.nodes.remove(node).unwrap();
                 next.history.added_nodes.remove(node);
+                for added in next
+                    .history
+                    .added_nodes
+                    .values_mut()
+                    .filter(|a| a.replaces.as_ref() == Some(node))
+                {
+                    added.replaces = None;
+                }
             }
             (ActionKind::MovePrimary { .. }, Some(shard)) => {
                 let (old, _) = shard.primary().unwrap();

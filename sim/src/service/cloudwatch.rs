@@ -12,7 +12,7 @@ use crate::wire::cbor::Writer;
 use crate::wire::xml::Xml;
 use crate::world::Place;
 use crate::world::settings::DeadMetric;
-use crate::world::traces::{Reading, sample_second};
+use crate::world::traces::{Reading, Trace, sample_second};
 
 use super::{ApiError, Ctx};
 
@@ -265,12 +265,16 @@ fn points(ctx: &Ctx<'_>, asked: &MetricStat, from: Timestamp, to: Timestamp) -> 
         return Vec::new();
     }
     let (place, now) = (&ctx.caller.place, ctx.as_of());
+    let Some(begins) = ctx.world.trace(place, node).and_then(Trace::begins) else {
+        return Vec::new();
+    };
     let first = floor_minute(from);
     let minutes = asked.period / 60;
     let mut buckets: Vec<(Timestamp, Vec<f64>)> = Vec::new();
-    let mut index = 0;
-    let mut minute = first.max(earliest(ctx, place, node, first));
-    index += minute.duration_since(first).as_mins();
+    // Points begin with the node's trace; asking earlier costs nothing.
+    let skip = begins.duration_since(first).as_mins().max(0);
+    let mut minute = first + SignedDuration::from_mins(skip);
+    let mut index = skip;
     while minute < to && minute <= now {
         if let Some(value) = minute_point(ctx, place, node, minute, now, &metric.name) {
             let bucket = first + SignedDuration::from_mins(index / minutes * minutes);
@@ -286,16 +290,6 @@ fn points(ctx: &Ctx<'_>, asked: &MetricStat, from: Timestamp, to: Timestamp) -> 
         .into_iter()
         .map(|(at, values)| (at, fold(asked.stat, &values)))
         .collect()
-}
-
-/// Points begin with the node's trace; asking earlier costs nothing.
-fn earliest(ctx: &Ctx<'_>, place: &Place, node: &str, first: Timestamp) -> Timestamp {
-    let begins = ctx
-        .world
-        .trace(place, node)
-        .and_then(crate::world::traces::Trace::begins);
-    let skip = begins.map_or(0, |begins| begins.duration_since(first).as_mins());
-    first + SignedDuration::from_mins(skip.max(0))
 }
 
 /// The point of one minute, if it has been published by `now`.

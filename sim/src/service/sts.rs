@@ -70,6 +70,11 @@ fn assume_role(
             format!("durationSeconds must be between 900 and 43200, not {seconds}"),
         ));
     }
+    let letters = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if !(2..=64).contains(&name.len()) || !name.chars().all(letters) {
+        let text = format!("roleSessionName must be 2 to 64 letters, digits or _+=,.@-, not `{name}`");
+        return Err(ApiError::new("ValidationError", 400, text));
+    }
     let (account, role_name) = parse_role(&role)?;
     let denied = || {
         let who = &ctx.caller.arn;

@@ -68,6 +68,9 @@ impl World {
     /// Adds a subnet group with one subnet in each zone.
     pub fn add_subnet_group(&mut self, spec: &SubnetGroupSpec) -> Result<(), String> {
         let place = self.place(spec.account.as_ref(), spec.region.as_ref());
+        if spec.zones.is_empty() {
+            return Err(format!("subnetGroups {}: at least one zone is needed", spec.name));
+        }
         let mut subnets = BTreeMap::new();
         for zone in &spec.zones {
             let zone = self.zone_name(zone, &place.region)?;

@@ -5,7 +5,7 @@
 //! zone under its own id, and only when that zone is back; roles aren't moved back; a shard whose copies are all dead
 //! comes back empty.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::units::{Span, stamp};
 
@@ -81,7 +81,7 @@ impl World {
             self.timings.zone_rebuild_finished,
         );
         for (key, node) in lost {
-            self.plan_recovery(&key, &node, self.now, (start, finish));
+            self.plan_recovery(&key, &node, (start, finish));
         }
         Ok(())
     }
@@ -175,7 +175,9 @@ impl World {
             recovery: Some((Span::secs(0), self.timings.patch_node)),
         };
         self.lose(key, &[node], reaction);
-        let next = self.now + self.timings.patch_node.0 + Span::secs(30).0;
+        // The slowest that jitter allows, so that never two nodes of a group are patched at once.
+        let slowest = self.timings.patch_node.0.as_secs_f64() * (1.0 + self.timings.jitter) + 30.0;
+        let next = self.now + SignedDuration::try_from_secs_f64(slowest).unwrap_or_default();
         self.schedule(
             next,
             Due::PatchNext {
@@ -265,7 +267,7 @@ impl World {
             self.trace_node(key, id);
             self.count_copies(key, id);
             if let Some(plan) = reaction.recovery {
-                self.plan_recovery(key, id, now, plan);
+                self.plan_recovery(key, id, plan);
             }
         }
         for shard in headless {
@@ -298,7 +300,7 @@ impl World {
         }
     }
 
-    fn plan_recovery(&mut self, key: &GroupKey, node: &str, from: Timestamp, (start, finish): (Span, Span)) {
+    fn plan_recovery(&mut self, key: &GroupKey, node: &str, (start, finish): (Span, Span)) {
         let Some(epoch) = self
             .group(key)
             .and_then(|group| group.node(node))
@@ -307,17 +309,17 @@ impl World {
             return;
         };
         let (key, node) = (key.clone(), node.to_owned());
-        let delay = self.after(Span::default()).duration_since(self.now);
-        let (start, finish) = (from + start.0 + delay, from + finish.0 + delay);
+        let starts = self.after(start);
+        let finishes = self.after(finish).max(starts);
         self.schedule(
-            start,
+            starts,
             Due::RecoverStart {
                 key: key.clone(),
                 node: node.clone(),
                 epoch,
             },
         );
-        self.schedule(finish, Due::RecoverDone { key, node, epoch });
+        self.schedule(finishes, Due::RecoverDone { key, node, epoch });
     }
 
     fn plan_promotion(&mut self, key: &GroupKey, shard: &str, cause: Cause, at: Timestamp) {

@@ -149,7 +149,7 @@ pub struct GlobalSpec {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ShardSpec {
-    /// Words `zone:role`, see [`parse_shard`].
+    /// Words `zone:role`: `"a:P c:r=0.4 b:r!"`.
     Short(String),
     /// Field by field.
     Full(FullShardSpec),

@@ -137,6 +137,9 @@ async fn everything_can_be_steered_over_http() {
     let (status, answer) = control(&sim, "POST", "/_sim/faults", r#"{"explode":true}"#).await;
     assert_eq!(status, 400);
     assert!(answer["error"].as_str().unwrap().contains("explode"), "{answer}");
+    let (status, answer) = control(&sim, "POST", "/_sim/actors", r#"[{"does":{"dance":{}}}]"#).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("dance"), "{answer}");
     assert_eq!(
         control(&sim, "POST", "/_sim/switches", r#"{"deadNodeMetric":"stale"}"#)
             .await

@@ -9,6 +9,7 @@
 mod actors;
 mod clock;
 mod control;
+mod examples;
 mod faults;
 mod outages;
 mod replicas;

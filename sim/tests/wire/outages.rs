@@ -318,3 +318,54 @@ async fn status_and_node_status_during_an_outage_are_what_the_switches_say() {
     plain.fail_zone(A).unwrap();
     assert_eq!(status(&plain, "sessions"), "available");
 }
+
+#[tokio::test]
+async fn a_recovery_planned_before_the_zone_died_does_not_take_place() {
+    let sim = stepped(&sessions()).await;
+    sim.fail_node("sessions-0001-002").unwrap();
+    minutes(&sim, 1).await;
+    sim.fail_zone(C).unwrap();
+    seconds(&sim, 30).await;
+    sim.recover_zone(C).unwrap();
+    minutes(&sim, 20).await;
+    let reply = cache(&sim)
+        .describe_events()
+        .source_identifier("sessions-0001-002")
+        .send()
+        .await
+        .unwrap();
+    let times: Vec<_> = reply
+        .events()
+        .iter()
+        .filter(|event| event.message().is_some_and(|text| text.contains("ecover")))
+        .map(|event| event.date().unwrap().to_string())
+        .collect();
+    assert_eq!(
+        times,
+        ["2026-03-02T00:11:30Z", "2026-03-02T00:02:30Z"],
+        "counted from the zone's return"
+    );
+}
+
+#[tokio::test]
+async fn jitter_lengthens_what_happens_and_the_seed_repeats_it() {
+    let mut runs = Vec::new();
+    for seed in [3, 3, 4] {
+        let yaml = format!("timings: {{jitter: 0.5}}\n{}", sessions());
+        let builder = evenkeel_sim::Sim::builder().world_yaml(&yaml).seed(seed);
+        let sim = builder
+            .clock(evenkeel_sim::ClockMode::Stepped)
+            .start()
+            .await
+            .unwrap();
+        sim.fail_node("sessions-0001-001").unwrap();
+        minutes(&sim, 12).await;
+        assert_eq!(drawn(&sim, "sessions")[0], "a:r! c:P");
+        minutes(&sim, 6).await;
+        assert_eq!(drawn(&sim, "sessions")[0], "a:r c:P");
+        runs.push(sim.state().failovers[0].failover_seconds);
+    }
+    assert!((60.0..=90.0).contains(&runs[0]) && runs[0] > 60.0, "{runs:?}");
+    assert_eq!(runs[0].to_bits(), runs[1].to_bits());
+    assert_ne!(runs[0].to_bits(), runs[2].to_bits());
+}

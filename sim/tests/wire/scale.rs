@@ -2,7 +2,7 @@
 
 use evenkeel_sim::{ClockMode, Sim};
 
-use crate::support::{cache, minutes};
+use crate::support::{cache, code, minutes, points, sessions, stepped};
 
 const FLEET: &str = "region: ap-northeast-2\n\
     zones: {ap-northeast-2a: apne2-az1, ap-northeast-2b: apne2-az2, ap-northeast-2c: apne2-az3}\n\
@@ -47,4 +47,40 @@ async fn six_thousand_nodes_are_listed_in_whole_pages_and_live_for_two_days() {
         .sum();
     assert_eq!(healthy, 6000);
     assert!(state.data_loss_events.is_empty());
+}
+
+#[tokio::test]
+async fn absurd_requests_are_answered_at_once() {
+    let sim = stepped(&sessions()).await;
+    minutes(&sim, 10).await;
+    let since_1970 = points(&sim, "sessions-0001-001", "IsMaster", 0).await;
+    assert_eq!(
+        since_1970.len(),
+        3 * 60 + 9,
+        "three hours of history, and what was published since"
+    );
+    assert_eq!(points(&sim, "nobody", "IsMaster", 0).await, []);
+    let client = cache(&sim);
+    let huge = client
+        .create_replication_group()
+        .replication_group_id("x")
+        .replication_group_description("d");
+    let shards = huge.clone().num_node_groups(i32::MAX);
+    assert_eq!(
+        code(shards.send().await),
+        "NodeGroupsPerReplicationGroupQuotaExceeded"
+    );
+    assert_eq!(
+        code(huge.num_cache_clusters(i32::MIN).send().await),
+        "InvalidParameterValue"
+    );
+    let ages = aws_sdk_elasticache::primitives::DateTime::from_secs(253_402_000_000);
+    let events = client
+        .describe_events()
+        .start_time(ages)
+        .duration(20_160)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(events.events().len(), 0);
 }

@@ -124,7 +124,7 @@ async fn an_assumed_role_acts_in_its_account_until_it_expires() {
         sts(&sim)
             .assume_role()
             .role_arn(role)
-            .role_session_name("s")
+            .role_session_name("shop")
             .duration_seconds(900)
     };
     assert_eq!(code(ask().send().await), "AccessDenied");

@@ -160,7 +160,13 @@ pub async fn events(client: &aws_sdk_elasticache::Client) -> Vec<String> {
 
 /// The newest point of a metric of a node, if there is one within ten minutes: (age in seconds, value).
 pub async fn newest_point(sim: &Sim, node: &str, metric: &str) -> Option<(i64, f64)> {
-    let now = sim.now();
+    let now = sim.now().as_second();
+    let (at, value) = points(sim, node, metric, now - 600).await.into_iter().next()?;
+    Some((now - at, value))
+}
+
+/// All points of a metric of a node since an epoch second, newest first: (epoch seconds, value).
+pub async fn points(sim: &Sim, node: &str, metric: &str, since: i64) -> Vec<(i64, f64)> {
     let stat = MetricStat::builder()
         .metric(
             Metric::builder()
@@ -174,19 +180,20 @@ pub async fn newest_point(sim: &Sim, node: &str, metric: &str) -> Option<(i64, f
         .build();
     let reply = watch(sim)
         .get_metric_data()
-        .start_time(aws_sdk_cloudwatch::primitives::DateTime::from_secs(
-            now.as_second() - 600,
-        ))
+        .start_time(aws_sdk_cloudwatch::primitives::DateTime::from_secs(since))
         .end_time(aws_sdk_cloudwatch::primitives::DateTime::from_secs(
-            now.as_second(),
+            sim.now().as_second(),
         ))
         .metric_data_queries(MetricDataQuery::builder().id("m").metric_stat(stat).build())
         .send()
         .await
         .unwrap();
     let result = &reply.metric_data_results()[0];
-    let at = result.timestamps().first()?.secs();
-    Some((now.as_second() - at, result.values()[0]))
+    let times = result
+        .timestamps()
+        .iter()
+        .map(aws_sdk_cloudwatch::primitives::DateTime::secs);
+    times.zip(result.values().iter().copied()).collect()
 }
 
 /// One control request on a connection of its own.

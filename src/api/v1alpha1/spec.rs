@@ -9,7 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A whole application stack on AWS that must be able to lose an Availability Zone.
+/// What the stack is made of, which zones it must live in, and what Evenkeel may do about it.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "evenkeel.dev",
@@ -44,13 +44,13 @@ use serde::{Deserialize, Serialize};
     .message("preferredPrimaryZones may only name zones of spec.zones")
     .field_path(".caches"))]
 pub struct HAStackSpec {
-    /// What Evenkeel may do on its own. Observe: plan and report only. Approve: add redundancy freely, wait for an
-    /// approval (annotation evenkeel.dev/approve with the plan's id) before anything disruptive. Enforce: act within
-    /// the guardrails.
+    /// What Evenkeel may do on its own. Observe (the default): plan and report only. Approve: add redundancy freely,
+    /// wait for an approval (annotation evenkeel.dev/approve with the plan's id) before anything disruptive. Enforce:
+    /// act within the guardrails.
     #[serde(default)]
     pub mode: Mode,
 
-    /// Overrides what the mode implies, for one type of action.
+    /// Overrides what the mode implies, by type of action: Report (never act), Approve (wait for a person), Auto (act).
     #[serde(default, skip_serializing_if = "PolicySpec::is_empty")]
     pub policy: PolicySpec,
 
@@ -60,7 +60,8 @@ pub struct HAStackSpec {
     /// The Availability Zones that the stack must live in: at least two. Nodes in other zones are moved here.
     #[x_kube(
         merge_strategy = ListMerge::Map(vec!["name".to_owned()]),
-        validation = Rule::new("size(self) >= 2").message("list at least two zones: with one zone there is nothing to fail over to")
+        validation = Rule::new("size(self) >= 2").message("list at least two zones: with one zone there is nothing to fail over to"),
+        validation = Rule::new("self.all(z, !has(z.id) || self.exists_one(other, has(other.id) && other.id == z.id))").message("two zones have the same id: give each zone its own")
     )]
     #[schemars(length(max = 8))]
     pub zones: Vec<ZoneSpec>,
@@ -73,11 +74,11 @@ pub struct HAStackSpec {
     #[serde(default)]
     pub placement: PlacementSpec,
 
-    /// When not to act.
+    /// When not to act. Restoring redundancy is never held by windows or the quiet period; only disruption is.
     #[serde(default)]
     pub guardrails: GuardrailsSpec,
 
-    /// ElastiCache replication groups (Redis OSS or Valkey, any cluster mode).
+    /// ElastiCache replication groups (Redis OSS or Valkey, any cluster mode), each named once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(
         merge_strategy = ListMerge::Map(vec!["name".to_owned()]),
@@ -153,8 +154,8 @@ pub struct AwsSpec {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountRef {
-    /// Its metadata.name.
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')").message("write the name of an AWSAccount object: lower case letters, digits, '-' and '.'"))]
+    /// The object's metadata.name.
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("write the name of an AWSAccount object: lower case letters, digits, '-' and '.'"))]
     #[schemars(length(max = 253))]
     pub name: String,
 }
@@ -202,7 +203,7 @@ impl ObjectivesSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlacementSpec {
     /// Most minus fewest nodes (and, apart, primaries) per zone that is tolerated, over the zones that aren't
-    /// impaired, for each component.
+    /// impaired, for each component. Default 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub max_skew: u32,
@@ -219,26 +220,26 @@ impl Default for PlacementSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GuardrailsSpec {
     /// How long the stack must have been quiet before anything disruptive (failback): counted from the latest
-    /// failover that wasn't Evenkeel's, zone recovery, or recovery of a shard.
+    /// failover that wasn't Evenkeel's, zone recovery, or recovery of a shard. Default 30m.
     #[serde(default = "default_quiet_period")]
     #[x_kube(validation = duration_rule())]
     #[schemars(length(max = 32))]
     pub quiet_period: String,
-    /// Replicas that lag more than this forbid moving their primary.
+    /// Replicas that lag more than this forbid moving their primary. Default 1s.
     #[serde(default = "default_max_replication_lag")]
     #[x_kube(validation = duration_rule())]
     #[schemars(length(max = 32))]
     pub max_replication_lag: String,
-    /// How long a copy must have been lost together with its zone before it is replaced in another zone.
+    /// How long a copy must have been lost together with its zone before it is replaced in another zone. Default 15m.
     #[serde(default = "default_replace_after")]
     #[x_kube(validation = duration_rule())]
     #[schemars(length(max = 32))]
     pub replace_after: String,
-    /// Nodes that Evenkeel added and that still stand, at most, for the whole stack.
+    /// Nodes that Evenkeel added and that still stand, at most, for the whole stack. Default 20.
     #[serde(default = "default_max_added_nodes")]
     #[schemars(range(min = 0, max = 1000))]
     pub max_added_nodes: u32,
-    /// Disruptive actions in flight at once, at most, for the whole stack.
+    /// Disruptive actions in flight at once, at most, for the whole stack. Default 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_disruptions: u32,
@@ -308,7 +309,7 @@ pub struct CacheSpec {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("a component's name is made of lower case letters, digits and '-', and starts and ends with a letter or digit"))]
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// The ReplicationGroupId.
+    /// The ReplicationGroupId, as ElastiCache lists it.
     #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z]([a-zA-Z0-9]|-[a-zA-Z0-9])*$')").message("write the ReplicationGroupId: up to 40 letters, digits and single hyphens, starting with a letter, not ending with a hyphen"))]
     #[schemars(length(min = 1, max = 40))]
     pub replication_group: String,

@@ -59,14 +59,21 @@ pub struct HAStackStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EffectiveSettings {
+    /// Mode of the stack.
     pub mode: String,
+    /// Tolerated skew of nodes and of primaries.
     pub max_skew: u32,
+    /// Calm that must precede a disruption.
     pub quiet_period: String,
+    /// Lag that forbids moving a primary.
     pub max_replication_lag: String,
+    /// Patience before a copy lost with its zone is replaced elsewhere.
     pub replace_after: String,
+    /// Most nodes of ours that may stand at once.
     pub max_added_nodes: u32,
+    /// Most disruptive actions in flight at once.
     pub max_concurrent_disruptions: u32,
-    /// By cache.
+    /// Fewest replicas of a shard, by cache.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub min_replicas_per_shard: BTreeMap<String, u32>,
 }
@@ -75,6 +82,7 @@ pub struct EffectiveSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ZoneStatus {
+    /// Name of the zone.
     pub name: String,
     /// Healthy, Impaired, Evacuating or Unknown, as evidence shows.
     pub state: String,
@@ -93,10 +101,11 @@ pub struct ZoneStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
+    /// Name of the component in the spec.
     pub name: String,
-    /// Cache.
+    /// Kind of resource: Cache.
     pub kind: String,
-    /// AWS's identifier.
+    /// Identifier in AWS.
     pub identifier: String,
     /// The resource's own status word, or why it has none.
     pub status: String,
@@ -123,16 +132,21 @@ pub struct PlanStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionStatus {
+    /// Id of the step, which holds and tickets name.
     pub id: String,
+    /// Type of the step, as spec.policy names it.
     #[serde(rename = "type")]
     pub action_type: String,
     /// Additive or Disruptive.
     pub class: String,
+    /// Component that it belongs to.
     pub component: String,
     /// Shard, node or identifier that it is about.
     pub subject: String,
+    /// Zone that loses a node or the primary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_zone: Option<String>,
+    /// Zone that gains it; of a primary: where the expected winner stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_zone: Option<String>,
     /// Which promise it serves, what it costs and interrupts.
@@ -143,12 +157,14 @@ pub struct ActionStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldStatus {
+    /// Id of the hold.
     pub id: String,
     /// The guardrail that holds it.
     pub guardrail: String,
     /// The action held; absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// Why it holds, as a sentence.
     pub reason: String,
     /// When to look again; absent: when a person acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,12 +175,15 @@ pub struct HoldStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketStatus {
+    /// Id of the ticket.
     pub id: String,
     /// Ids of the actions that share its one call.
     pub actions: Vec<String>,
     /// Prepared, MaybeCalled or Settling.
     pub phase: String,
+    /// When it was decided.
     pub prepared_at: Timestamp,
+    /// When the call was sent; absent: not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub called_at: Option<Timestamp>,
     /// Until when the result may take to show.
@@ -175,9 +194,13 @@ pub struct TicketStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddedNodeStatus {
+    /// Id of the node in AWS.
     pub id: String,
+    /// Component that it belongs to.
     pub component: String,
+    /// Shard that it is a copy of.
     pub shard: String,
+    /// When it was added.
     pub at: Timestamp,
     /// The node whose place it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,11 +213,16 @@ pub struct AddedNodeStatus {
 pub struct FailoverStatus {
     /// What the annotation evenkeel.dev/acknowledge names.
     pub id: String,
+    /// When the new primary was promoted.
     pub at: Timestamp,
+    /// Component that it happened to.
     pub component: String,
+    /// Shard whose primary moved.
     pub shard: String,
+    /// Node that was the primary, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Node that became the primary, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Own, Person, Provider or Unknown.

@@ -181,7 +181,7 @@ impl Interest {
             let key = (group.identifier.clone(), shard_id.clone());
             let (pursuit, ask) = step(self.pursuits.remove(&key), cause, scene.now);
             if ask || scene.hurried.contains(&group.identifier) {
-                let lag = cause.lag || pursuit.is_some_and(|p| p.lag);
+                let lag = cause.lag || pursuit.is_some_and(|p| p.lag && scene.now <= p.until);
                 basket.put(&doubts, Cause { lag, ..cause });
             }
             if let Some(pursuit) = pursuit {
@@ -217,7 +217,9 @@ impl Interest {
                 suspicious.insert(zone.clone());
             }
         }
-        if survey.blind.is_some() {
+        // Two zones at once is what a CloudWatch that goes blind looks like.
+        let new = suspicious.difference(&self.suspicious).count();
+        if survey.blind.is_some() || new >= 2 {
             suspicious.clone_from(&self.suspicious);
         }
         let flipped = suspicious

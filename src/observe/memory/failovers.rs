@@ -8,6 +8,7 @@ use crate::plan::ActionKind;
 use crate::plan::history::{History, Phase, SeenPrimary};
 use crate::topology::{Component, ComponentName, Failover, FailoverClass, NodeId, ShardId, Topology};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two records of one promotion differ by no more: AWS's two texts, or a metric that showed it before its event did.
 const SAME_FAILOVER: SignedDuration = SignedDuration::from_mins(10);
@@ -26,8 +27,29 @@ pub(super) fn absorb(history: &mut History, topology: &Topology, seen: &[Failove
     history
         .failovers
         .sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-    let surplus = history.failovers.len().saturating_sub(History::MAX_FAILOVERS);
-    history.failovers.drain(..surplus);
+    forget(history);
+}
+
+/// Keeps the newest, and of each component the one that still waits for a person's word, however old: with it the
+/// memory that Evenkeel must not undo that person would go.
+fn forget(history: &mut History) {
+    let mut newest: BTreeMap<&ComponentName, &str> = BTreeMap::new();
+    for failover in &history.failovers {
+        if matches!(failover.class, FailoverClass::Person | FailoverClass::Unknown) {
+            newest.insert(&failover.component, &failover.id);
+        }
+    }
+    let waiting: BTreeSet<String> = newest
+        .into_values()
+        .filter(|id| !history.acknowledged.contains(*id))
+        .map(str::to_owned)
+        .collect();
+    let mut surplus = history.failovers.len().saturating_sub(History::MAX_FAILOVERS);
+    history.failovers.retain(|failover| {
+        let keep = surplus == 0 || waiting.contains(&failover.id);
+        surplus -= usize::from(!keep);
+        keep
+    });
 }
 
 fn merge(history: &mut History, seen: &Failover, now: Timestamp) {

@@ -83,13 +83,13 @@ impl Monitor {
                 let primary = id.as_str().ends_with("-001");
                 let value = match ask.metric {
                     Metric::IsMaster => f64::from(u8::from(primary)),
-                    Metric::ReplicationLag if primary => continue,
                     Metric::ReplicationLag => 0.2,
                 };
+                let silent = primary && ask.metric == Metric::ReplicationLag;
                 let points: Vec<_> = (2..=15)
                     .rev()
                     .map(|m| (now - mins(m), value))
-                    .filter(|(at, _)| *at >= asked.from && self.speaks(id, *at))
+                    .filter(|(at, _)| *at >= asked.from && !silent && self.speaks(id, *at))
                     .collect();
                 let log = self.world.view.points.entry(id.clone()).or_default();
                 log.absorb(ask.metric, asked, &points);
@@ -166,4 +166,129 @@ fn a_changed_group_is_asked_at_once_and_again_until_points_from_after_the_change
         monitor.quiet_minutes("00:03", "00:12"),
         [asked, 6, asked, 6, 6, 6, asked, 6, 6, 6]
     );
+}
+
+#[test]
+fn a_sentinel_that_falls_silent_has_every_group_of_its_zone_asked_with_siblings_and_ever_more_slowly() {
+    let mut monitor = Monitor::new(fleet(20));
+    monitor.quiet_minutes("00:00", "02:00");
+    monitor.dead_zone = Some(("b", "02:00", "23:00"));
+    let bought = monitor.quiet_minutes("02:01", "05:00");
+    let first = bought.iter().position(|n| *n == 60).unwrap();
+    assert!(first <= 6, "all within seven minutes, not after {first}");
+    let sweeps = bought[first..].iter().filter(|n| **n == 60).count();
+    assert!((5..=20).contains(&sweeps), "{sweeps} sweeps in three hours");
+    assert!(bought.iter().all(|n| *n == 6 || *n == 60), "{bought:?}");
+}
+
+#[test]
+fn a_zone_that_comes_back_is_noticed_by_its_sentinels_and_asked_as_a_whole_at_once() {
+    let mut monitor = Monitor::new(fleet(20));
+    monitor.dead_zone = Some(("b", "02:00", "04:00"));
+    monitor.quiet_minutes("00:00", "04:01");
+    let bought = monitor.quiet_minutes("04:02", "04:08");
+    assert!(bought.contains(&60), "{bought:?}");
+    let later = monitor.quiet_minutes("04:30", "05:30");
+    assert!(later.iter().all(|n| *n == 6), "{later:?}");
+}
+
+#[test]
+fn one_dead_sentinel_is_replaced_once_its_zone_proved_alive() {
+    let mut monitor = Monitor::new(fleet(20));
+    monitor.quiet_minutes("00:00", "02:00");
+    monitor.dead_node = Some(("g0000-0001-002", "02:00"));
+    let bought = monitor.quiet_minutes("02:01", "02:30");
+    assert!(bought.iter().filter(|n| **n == 60).count() <= 8, "{bought:?}");
+    let day: usize = monitor.quiet_minutes("02:31", "05:30").iter().sum();
+    // Three hours of six sentinels, and its shard of three every quarter of an hour.
+    assert!(day <= 180 * 6 + 13 * 3, "{day}");
+    let buy = monitor.quiet(t("05:31"));
+    assert!(!asked(&buy, Metric::IsMaster).contains(&"g0000-0001-002"));
+}
+
+#[test]
+fn a_blind_cloudwatch_is_not_asked_for_everything_again_and_again() {
+    let mut monitor = Monitor::new(fleet(20));
+    monitor.quiet_minutes("00:00", "02:00");
+    let all: Vec<NodeId> = monitor.zones.keys().cloned().collect();
+    let mut bought = Vec::new();
+    for minute in 1..=60 {
+        let now = t("02:00") + mins(minute);
+        let buy = monitor.minute(now, &[], &[]);
+        bought.push(buy.metrics());
+        // Nothing comes from any node after 2:00: undo what was answered.
+        for id in &all {
+            let log = monitor.world.view.points.get_mut(id).unwrap();
+            log.points.is_master.retain(|(at, _)| *at <= t("02:00"));
+        }
+    }
+    assert!(bought.iter().all(|n| !is_sweep_size(*n)), "{bought:?}");
+}
+
+fn is_sweep_size(metrics: usize) -> bool {
+    metrics >= 60
+}
+
+#[test]
+fn buying_proof_for_an_unknown_role_backs_off_from_one_minute_to_one_hour() {
+    let mut monitor = Monitor::new(fleet(9));
+    monitor.quiet_minutes("00:00", "00:10");
+    // Two members of one shard say 1 from now on, as far as anybody can see.
+    let both = NodeId::from("g0008-0001-002");
+    let mut asked_at = Vec::new();
+    for minute in 11..=400 {
+        let now = t("00:00") + mins(minute);
+        let news: &[&str] = if minute == 11 { &["g0008"] } else { &[] };
+        let buy = monitor.minute(now, news, &[]);
+        if asked(&buy, Metric::IsMaster).contains(&both.as_str()) {
+            asked_at.push(minute);
+        }
+        let log = monitor.world.view.points.get_mut(&both).unwrap();
+        for point in &mut log.points.is_master {
+            point.1 = 1.0;
+        }
+    }
+    let gaps: Vec<i64> = asked_at.windows(2).map(|w| w[1] - w[0]).collect();
+    assert_eq!(gaps, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]);
+}
+
+#[test]
+fn a_group_with_an_open_ticket_is_asked_each_minute() {
+    let mut monitor = Monitor::new(fleet(9));
+    monitor.quiet(t("00:00"));
+    for minute in 1..=20 {
+        let buy = monitor.minute(t("00:00") + mins(minute), &[], &["g0008"]);
+        assert_eq!(asked(&buy, Metric::IsMaster).len(), 9);
+    }
+}
+
+#[test]
+fn with_cluster_mode_disabled_no_role_is_bought_beyond_the_start() {
+    let world = (0..5).fold(World::new("00:00"), |world, i| {
+        world.classic(&format!("g{i}"), "a:P b:r c:r")
+    });
+    let mut monitor = Monitor::new(world);
+    assert_eq!(monitor.quiet(t("00:00")).metrics(), 15 + 10);
+    let bought = monitor.quiet_minutes("00:01", "11:00");
+    assert!(bought.iter().all(|n| *n == 6), "{bought:?}");
+}
+
+#[test]
+fn what_cloudwatch_did_not_answer_at_start_is_asked_again_with_back_off() {
+    let world = fleet(3);
+    let scene = |world: &World, interest: &mut Interest, minute: i64| {
+        interest
+            .buy(&Scene {
+                view: &world.view,
+                wanted: &world.wanted,
+                changed: &BTreeSet::new(),
+                hurried: &BTreeSet::new(),
+                now: t("00:00") + mins(minute),
+            })
+            .metrics()
+    };
+    let mut interest = Interest::default();
+    let bought: Vec<usize> = (0..10).map(|m| scene(&world, &mut interest, m)).collect();
+    // 18 with everything, else the six sentinels.
+    assert_eq!(bought, [18, 18, 6, 18, 6, 6, 6, 18, 6, 6]);
 }

@@ -13,11 +13,17 @@ mod spread;
 use super::intent::CacheIntent;
 use super::text::span;
 use super::{Finding, FindingCode, Input, Severity};
+use crate::topology::survival::Verdict;
 use crate::topology::{Component, ComponentName, ZoneState};
 use jiff::Timestamp;
 
 /// All findings, sorted by code, severity, component and subject.
 pub fn findings(input: &Input<'_>) -> Vec<Finding> {
+    given(input, &super::judge::verdicts(input))
+}
+
+/// The same, where the verdicts of this input are at hand.
+pub fn given(input: &Input<'_>, verdicts: &[Verdict]) -> Vec<Finding> {
     let mut found = impaired_zones(input);
     for (name, wanted) in &input.intent.caches {
         let Some(component) = input.topology.components.get(name) else {
@@ -38,7 +44,7 @@ pub fn findings(input: &Input<'_>) -> Vec<Finding> {
         shards::find(&mut about);
         spread::find(&mut about);
     }
-    objectives::find(input, &mut found);
+    objectives::find(input, verdicts, &mut found);
     found.sort();
     found.dedup();
     found

@@ -4,21 +4,22 @@
 //! `recoveryPoint` of 0 (or below 10 s with durability `async`) is unmet even when the lag is nil at the moment.
 
 use super::resource::readable;
-use crate::plan::judge::{Miss, misses, verdicts};
+use crate::plan::judge::{Miss, misses};
 use crate::plan::text::{joined, span};
 use crate::plan::{Finding, FindingCode, Input, Severity, estimate};
+use crate::topology::survival::Verdict;
 use crate::topology::{Component, ComponentName, Durability, ZoneName};
 use std::collections::BTreeMap;
 
-pub(super) fn find(input: &Input<'_>, found: &mut Vec<Finding>) {
+pub(super) fn find(input: &Input<'_>, verdicts: &[Verdict], found: &mut Vec<Finding>) {
     for (name, component) in &input.topology.components {
         if input.intent.caches.contains_key(name) && readable(component) {
             found.extend(unpromisable(input, name, component));
         }
     }
     let mut missed: BTreeMap<(ComponentName, Miss), Vec<ZoneName>> = BTreeMap::new();
-    for verdict in verdicts(input) {
-        for miss in misses(input, &verdict) {
+    for verdict in verdicts {
+        for miss in misses(input, verdict) {
             let zones = missed.entry((verdict.component.clone(), miss)).or_default();
             zones.push(verdict.zone.clone());
         }

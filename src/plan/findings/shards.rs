@@ -4,8 +4,7 @@ use super::About;
 use crate::plan::copies::{eligible_zones, stranded, target_count};
 use crate::plan::text::{listed, plural, span};
 use crate::plan::{FindingCode, Severity};
-use crate::topology::{Health, Shard, ShardId, ZoneName};
-use std::collections::BTreeSet;
+use crate::topology::{Health, Node, Shard, ShardId, ZoneName};
 
 pub(super) fn find(about: &mut About<'_, '_>) {
     let component = about.component;
@@ -22,14 +21,16 @@ pub(super) fn find(about: &mut About<'_, '_>) {
     surplus(about);
 }
 
-fn zones_of(shard: &Shard) -> BTreeSet<&ZoneName> {
-    shard.nodes.values().map(|n| &n.zone).collect()
+/// The one zone in which all of these stand, if it is one.
+fn only_zone<'n>(mut nodes: impl Iterator<Item = &'n Node>) -> Option<&'n ZoneName> {
+    let zone = &nodes.next()?.zone;
+    nodes.all(|n| n.zone == *zone).then_some(zone)
 }
 
 /// All nodes of the component in one zone. True when so; then the shards' own colocation goes without saying.
 fn single_zone(about: &mut About<'_, '_>) -> bool {
-    let zones: BTreeSet<&ZoneName> = about.component.shards.values().flat_map(zones_of).collect();
-    let Some(zone) = zones.first().filter(|_| zones.len() == 1) else {
+    let nodes = about.component.shards.values().flat_map(|s| s.nodes.values());
+    let Some(zone) = only_zone(nodes) else {
         return false;
     };
     if about.accepts_single_copies() {
@@ -45,8 +46,7 @@ fn single_zone(about: &mut About<'_, '_>) -> bool {
 }
 
 fn colocated(about: &mut About<'_, '_>, id: &ShardId, shard: &Shard) {
-    let zones = zones_of(shard);
-    if let (Some(zone), 1) = (zones.first(), zones.len())
+    if let Some(zone) = only_zone(shard.nodes.values())
         && shard.nodes.len() > 1
     {
         let message = format!(

@@ -1,7 +1,7 @@
 //! Findings on balance: nodes and primaries per zone, preferred zones, and majorities of primaries.
 //!
-//! Skew is the most minus the fewest over the zones of the stack that aren't impaired and that the subnet group
-//! reaches. Worked example, two zones, `maxSkew` 1: primaries 2 and 2 are even, 3 and 2 are in bounds, 4 and 0 are a
+//! Skew is the most minus the fewest over the zones of the stack that aren't impaired and that the component can use:
+//! its subnet group reaches them, or a node stands there. Worked example, two zones, `maxSkew` 1: primaries 2 and 2 are even, 3 and 2 are in bounds, 4 and 0 are a
 //! skew of 4.
 
 use super::About;
@@ -41,14 +41,16 @@ fn count<'z>(
     about: &About<'_, '_>,
     standing: impl Iterator<Item = &'z ZoneName>,
 ) -> BTreeMap<ZoneName, usize> {
-    let reached = &about.component.settings.subnet_zones;
+    let component = about.component;
+    let reached = &component.settings.subnet_zones;
+    let nodes = component.shards.values().flat_map(|s| s.nodes.values());
     let mut counts: BTreeMap<ZoneName, usize> = about
         .input
         .intent
         .zones
         .keys()
         .filter(|z| about.input.topology.zone_state(z) != ZoneState::Impaired)
-        .filter(|z| reached.is_empty() || reached.contains(*z))
+        .filter(|z| reached.contains(*z) || nodes.clone().any(|n| n.zone == **z))
         .map(|z| (z.clone(), 0))
         .collect();
     for zone in standing {

@@ -1,7 +1,8 @@
 //! `back_off`: a kind of step that was refused or came to nothing waits before it is tried again.
 //!
 //! Worked example: a TestFailover that AWS throttles at 12:00:00 is tried again at 12:00:30, then 12:01:30, 12:03:30,
-//! … until 30 min lie between two tries. A success begins anew. AWS's own daily quotas are asked again each hour.
+//! … until 30 min lie between two tries. A success begins anew. AWS's own daily quotas, and a TestFailover that AWS
+//! blocks (it does so during large events), are asked again each hour.
 //! A zone without capacity needs no wait of its own: the `capacity` guardrail remembers it.
 
 use super::context::{Context, Refusal};
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 const FIRST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
-const QUOTA: SignedDuration = SignedDuration::from_hours(1);
+const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
     wait(&ctx.input.history.tickets, action, ctx.input.now)
@@ -62,7 +63,7 @@ fn pause(outcome: &TicketOutcome, in_a_row: usize) -> Option<SignedDuration> {
         // It has waited its whole deadline already.
         TicketOutcome::NeverArrived => None,
         TicketOutcome::Refused { code, .. } if is_capacity(code) => None,
-        TicketOutcome::Refused { code, .. } if is_quota(code) => Some(QUOTA),
+        TicketOutcome::Refused { code, .. } if is_lasting(code) => Some(HOURLY),
         TicketOutcome::Refused { .. }
         | TicketOutcome::Overtaken
         | TicketOutcome::NoEffect
@@ -79,8 +80,11 @@ fn is_capacity(code: &str) -> bool {
     code == "InsufficientCacheClusterCapacity"
 }
 
-fn is_quota(code: &str) -> bool {
-    code == "APICallRateForCustomerExceeded" || code.contains("QuotaFor") || code.contains("QuotaExceeded")
+/// Refusals that a minute won't change.
+fn is_lasting(code: &str) -> bool {
+    ["APICallRateForCustomerExceeded", "TestFailoverNotAvailableFault"].contains(&code)
+        || code.contains("QuotaFor")
+        || code.contains("QuotaExceeded")
 }
 
 fn sentence(outcome: &TicketOutcome) -> String {

@@ -33,11 +33,12 @@ mod zone_health;
 pub use freshness::{MAX_AGE, NEW_RECORD_WAIT};
 pub use quota::counts_as_try;
 
-use super::{Action, ActionId, Input};
+use super::{Action, ActionId, ActionType, Input};
+use crate::topology::ComponentName;
 use context::{Context, Refusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An action not taken now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -168,6 +169,50 @@ impl Guardrail {
     }
 }
 
+type Refusals = Vec<(Guardrail, Refusal)>;
+
+/// How widely a guardrail's answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// It is the same for all actions of one type on one component: asked once for them all.
+    Kind,
+    /// It turns on the shard, the zone, the node, or the earlier actions.
+    Action,
+}
+
+impl Guardrail {
+    fn scope(self, action: ActionType) -> Scope {
+        match self {
+            Self::Stop
+            | Self::Paused
+            | Self::InFlight
+            | Self::Mode
+            | Self::Ownership
+            | Self::ProviderMaintenance
+            | Self::QuietPeriod
+            | Self::Acknowledgement
+            | Self::Window
+            | Self::DenyWindow
+            | Self::Flapping
+            | Self::BackOff => Scope::Kind,
+            Self::ZoneHealth if action != ActionType::AddReplica => Scope::Kind,
+            Self::Freshness
+            | Self::ResourceState
+            | Self::ZoneHealth
+            | Self::Redundancy
+            | Self::ReplicationLag
+            | Self::Budget
+            | Self::Quota
+            | Self::Capacity => Scope::Action,
+        }
+    }
+
+    /// Those whose answer holds this widely for actions of this type.
+    fn of_scope(scope: Scope, action: ActionType) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |g| g.scope(action) == scope)
+    }
+}
+
 /// Every refusal of every guardrail: by guardrail, then in the order of the actions. `actions` is the whole plan.
 pub fn evaluate(input: &Input<'_>, actions: &[Action]) -> Vec<Hold> {
     let ctx = Context::new(input, actions);
@@ -178,15 +223,22 @@ pub fn evaluate(input: &Input<'_>, actions: &[Action]) -> Vec<Hold> {
         }
     }
     let mut clear: Vec<&Action> = Vec::new();
+    let mut of_kind: BTreeMap<(&ComponentName, ActionType), Refusals> = BTreeMap::new();
     for (i, action) in actions.iter().enumerate() {
-        let refusals: Vec<_> = Guardrail::ALL
-            .into_iter()
-            .filter_map(|g| Some((g, g.refuse(&ctx, action, &clear)?)))
-            .collect();
-        if refusals.is_empty() {
+        let action_type = action.kind.action_type();
+        let ask = |scope: Scope, clear: &[&Action]| -> Refusals {
+            Guardrail::of_scope(scope, action_type)
+                .filter_map(|g| Some((g, g.refuse(&ctx, action, clear)?)))
+                .collect()
+        };
+        let shared = of_kind
+            .entry((&action.component, action_type))
+            .or_insert_with(|| ask(Scope::Kind, &[]));
+        let own = ask(Scope::Action, &clear);
+        if shared.is_empty() && own.is_empty() {
             clear.push(action);
         }
-        for (guardrail, refusal) in refusals {
+        for (guardrail, refusal) in shared.iter().cloned().chain(own) {
             holds.push((guardrail, i + 1, hold(guardrail, Some(action), refusal)));
         }
     }

@@ -24,21 +24,20 @@ fn ledger(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
     let fleet = ctx.input.fleet;
     let limit = fleet.test_failover_limit as usize;
     let key = (resource.account.clone(), resource.region.clone());
-    let mut used: Vec<Timestamp> = fleet.test_failovers.get(&key).cloned().unwrap_or_default();
-    used.retain(|at| ctx.input.now.duration_since(*at) < DAY);
-    used.sort_unstable();
-    if used.len() < limit {
+    let all = fleet.test_failovers.get(&key).map_or(&[][..], Vec::as_slice);
+    let recent = |at: &&Timestamp| ctx.input.now.duration_since(**at) < DAY;
+    let count = all.iter().filter(recent).count();
+    if count < limit {
         return None;
     }
+    let mut used: Vec<Timestamp> = all.iter().filter(recent).copied().collect();
+    used.sort_unstable();
     let reason = format!(
-        "{} shards were failed over by TestFailover in {} in the last 24 h, and we stop at {limit}.",
-        used.len(),
+        "{count} shards were failed over by TestFailover in {} in the last 24 h, and we stop at {limit}.",
         resource.region
     );
     // So many of the oldest must fall out of the 24 h that one less than the limit is left.
-    let falls_out = used
-        .get(used.len() - limit)
-        .and_then(|at| at.checked_add(DAY).ok());
+    let falls_out = used.get(count - limit).and_then(|at| at.checked_add(DAY).ok());
     Some(Refusal {
         reason,
         retry_at: falls_out,

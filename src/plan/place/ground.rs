@@ -20,7 +20,7 @@ pub struct Place {
     /// AWS recently had no capacity here for this component.
     pub capacity_missed: bool,
     /// Its index among the zones over which skew is measured: zones of the spec that aren't Impaired and that the
-    /// component can use (its subnet group reaches them, or a member stands there).
+    /// component can use (its subnet group reaches them or isn't known, or a member stands there).
     pub measured: Option<usize>,
     pub preferred: bool,
 }
@@ -126,7 +126,8 @@ fn places(input: &Input<'_>, name: &ComponentName, cache: &CacheIntent, componen
             let in_spec = input.intent.zones.contains_key(zone);
             let state = input.topology.zone_state(zone);
             let reached = component.settings.subnet_zones.contains(zone);
-            let counts = in_spec && state != ZoneState::Impaired && (reached || standing.contains(&zone));
+            let usable = reached || component.settings.subnet_zones.is_empty() || standing.contains(&zone);
+            let counts = in_spec && state != ZoneState::Impaired && usable;
             Place {
                 name: zone.clone(),
                 in_spec,

@@ -87,6 +87,7 @@ fn programme(ground: &Ground<'_>, menus: &[Rc<Vec<Choice>>]) -> (Program, Vec<us
             let effects: Vec<Effect> = menu
                 .iter()
                 .map(|c| Effect {
+                    placed: c.ends.placed(),
                     nodes: c.nodes.clone(),
                     shift: c.shift,
                     cost: c.cost,
@@ -154,17 +155,7 @@ fn pick(program: &Program, class_of: &[usize]) -> Vec<usize> {
 
 /// The best solution; the cheapest choices, where these already spread everything evenly.
 fn best(program: &Program, none: &Counts) -> Option<(Counts, Worth)> {
-    let cheapest: Counts = program
-        .classes
-        .iter()
-        .map(|class| {
-            let least = class.effects.iter().map(|e| e.cost).min();
-            let at = class.effects.iter().position(|e| Some(e.cost) == least);
-            (0..class.effects.len())
-                .map(|o| if Some(o) == at { class.count } else { 0 })
-                .collect()
-        })
-        .collect();
+    let cheapest: Counts = program.classes.iter().map(Class::all_cheapest).collect();
     match program.worth(&cheapest) {
         Some(
             worth @ Worth {

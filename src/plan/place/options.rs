@@ -15,6 +15,7 @@
 use super::ground::{Cell, Ground, Member};
 use crate::plan::goals::{self, ShardViolations};
 use crate::topology::{Health, Role, ZoneState};
+use std::collections::BTreeSet;
 
 /// One primary and five replicas (ElastiCache's limit of replicas per node group).
 pub const MAX_MEMBERS: usize = 6;
@@ -57,35 +58,48 @@ pub struct Choice {
     pub cost: Cost,
 }
 
-/// Everything that the shard may do and that leaves goals 1 to 3 as well met as it can, in order of preference: an
-/// earlier choice gives the smaller action list. Of choices that end alike only the cheapest stays.
+/// Everything that the shard may do and that leaves goals 1 to 3 as well met as it surely can (what needs a move that
+/// the whole component has to allow may leave them better met), in order of preference: an earlier choice gives the
+/// smaller action list. Of choices that end alike only the cheapest stays.
 pub fn choices(ground: &Ground<'_>, cell: &Cell) -> Vec<Choice> {
     let mut walk = Walk {
         ground,
         cell,
         found: Vec::new(),
+        seen: BTreeSet::new(),
     };
     for (steps, members) in walk.additions() {
         walk.go(&Path {
+            next_id: next_id(&members),
             steps,
             members,
-            next_relocation: (0, 0),
             moved: None,
             closing: false,
         });
     }
     let mut found = walk.found;
-    let goals = |c: &Choice| (c.ends.survivable, c.ends.complete, c.ends.apart);
-    let best = found.iter().map(goals).min();
-    found.retain(|c| Some(goals(c)) == best);
+    let sure = found
+        .iter()
+        .filter(|c| !c.moves_between_zones())
+        .map(|c| c.ends.placed())
+        .min();
+    found.retain(|c| Some(c.ends.placed()) <= sure);
     found.sort_by(|a, b| {
-        (&a.nodes, a.shift, a.cost)
-            .cmp(&(&b.nodes, b.shift, b.cost))
+        let key = |c: &Choice| (c.nodes.clone(), c.shift, c.ends.placed(), c.cost);
+        key(a)
+            .cmp(&key(b))
             .then_with(|| compare_steps(&a.steps, &b.steps))
     });
     found.dedup_by(|later, kept| later.nodes == kept.nodes && later.shift == kept.shift);
     found.sort_by(|a, b| compare_steps(&a.steps, &b.steps));
     found
+}
+
+impl Choice {
+    /// A primary moves that didn't stand outside the spec's zones: allowed only where that brings goal 5 nearer.
+    fn moves_between_zones(&self) -> bool {
+        self.shift.is_some_and(|s| s.from.is_some())
+    }
 }
 
 /// How many copies the shard has, counting those that will be added because it is short.
@@ -94,6 +108,7 @@ pub fn arriving(ground: &Ground<'_>, cell: &Cell) -> usize {
         ground,
         cell,
         found: Vec::new(),
+        seen: BTreeSet::new(),
     };
     let standing = |(_, members): &(Vec<Step>, Vec<Member>)| goals::standing(members);
     walk.additions().iter().map(standing).max().unwrap_or_default()
@@ -116,17 +131,22 @@ fn compare_steps(a: &[Step], b: &[Step]) -> std::cmp::Ordering {
 struct Path {
     steps: Vec<Step>,
     members: Vec<Member>,
-    /// Relocations are listed in one order only: rising members, rising zones.
-    next_relocation: (u8, u8),
+    /// Of the next addition: never that of a member removed before.
+    next_id: u8,
     moved: Option<Shift>,
     /// The move let a removal close an addition that was open from the start; replicas may be relocated after it.
     closing: bool,
 }
 
+/// What decides how a path can go on: the members (an added one is known by its zone), which addition came first
+/// (it would win a failover among additions), and the primary's move.
+type Standing = (Vec<(bool, u8, Role, Option<u8>)>, Option<u8>, Option<Shift>, bool);
+
 struct Walk<'a> {
     ground: &'a Ground<'a>,
     cell: &'a Cell,
     found: Vec<Choice>,
+    seen: BTreeSet<Standing>,
 }
 
 impl Walk<'_> {
@@ -153,7 +173,7 @@ impl Walk<'_> {
                 for zone in zones {
                     let replaces = lost_member(&members);
                     steps.push(Step::Add { zone, replaces });
-                    members.push(added(&members, zone, replaces));
+                    members.push(added(next_id(&members), zone, replaces));
                 }
                 (steps, members)
             })
@@ -194,7 +214,7 @@ impl Walk<'_> {
         };
         for zone in self.cell.eligible.iter().filter(|z| self.capacity_allows(&[**z])) {
             let mut more = members.clone();
-            more.push(added(&members, *zone, Some(old.id)));
+            more.push(added(next_id(&members), *zone, Some(old.id)));
             ways.push((
                 vec![Step::Add {
                     zone: *zone,
@@ -216,7 +236,11 @@ impl Walk<'_> {
     }
 
     /// Notes where the path has come to, then goes every way on from there.
+    /// Paths are gone in the order of their steps, so the first one to come to a standing is the smallest.
     fn go(&mut self, path: &Path) {
+        if !self.seen.insert(self.standing(path)) {
+            return;
+        }
         self.note(path);
         if !self.calm(&path.members) {
             return;
@@ -232,9 +256,19 @@ impl Walk<'_> {
                 .iter()
                 .for_each(|way| self.note(way));
         }
+        ways.sort_by(|a, b| a.steps.cmp(&b.steps));
         for way in ways {
             self.go(&way);
         }
+    }
+
+    fn standing(&self, path: &Path) -> Standing {
+        let new = |m: &Member| !self.observed(m);
+        let first = path.members.iter().filter(|m| new(m)).min_by_key(|m| m.id);
+        let card = |m: &Member| (new(m), if new(m) { m.zone } else { m.id }, m.role, m.replaces);
+        let mut cards: Vec<_> = path.members.iter().map(card).collect();
+        cards.sort_unstable();
+        (cards, first.map(|m| m.zone), path.moved, path.closing)
     }
 
     fn removals(&self, path: &Path) -> Vec<Path> {
@@ -255,6 +289,7 @@ impl Walk<'_> {
         member.role == Role::Replica
             && member.health == Health::Healthy
             && goals::healthy(members) > goals::target(members, self.ground.min_count)
+            && goals::primary(members).is_some_and(|p| p.health == Health::Healthy)
             && ((open && replaced_by.is_empty()) || (replaced && !open))
             && self.no_worse_without(members, member)
     }
@@ -263,13 +298,13 @@ impl Walk<'_> {
         members.iter().any(|m| m.id == id && self.removable(members, m))
     }
 
-    /// Redundancy in settled states never falls: as many zones with healthy copies as before, or at least as many as
-    /// goal 1 asks for.
+    /// Redundancy in settled states never falls: what is left stands in as many zones as the target count asks for,
+    /// or at least in as many as now, and a single zone is never enough for two copies.
     fn no_worse_without(&self, members: &[Member], member: &Member) -> bool {
         let healthy = |m: &Member| m.health == Health::Healthy;
         let before = goals::zones_of(members, healthy);
         let after = goals::zones_of(members, |m| healthy(m) && m.id != member.id);
-        after >= before.min(2)
+        after >= goals::target(members, self.ground.min_count).min(before.max(2))
     }
 
     fn relocations(&self, path: &Path) -> Vec<Path> {
@@ -283,14 +318,10 @@ impl Walk<'_> {
             .filter(|m| m.role == Role::Replica && self.observed(m))
         {
             for zone in self.free_zones(path) {
-                if old.id < path.next_relocation.0 || zone < path.next_relocation.1 {
-                    continue;
-                }
                 let mut next = path.clone();
                 add(&mut next, zone, old.id);
                 if self.removable(&next.members, old) {
                     remove(&mut next, old.id);
-                    next.next_relocation = (old.id + 1, zone + 1);
                     ways.push(next);
                 }
             }
@@ -435,8 +466,7 @@ fn lost_member(members: &[Member]) -> Option<u8> {
         .min()
 }
 
-fn added(members: &[Member], zone: u8, replaces: Option<u8>) -> Member {
-    let id = members.iter().map(|m| m.id).max().map_or(0, |m| m + 1);
+fn added(id: u8, zone: u8, replaces: Option<u8>) -> Member {
     Member {
         id,
         zone,
@@ -449,8 +479,14 @@ fn added(members: &[Member], zone: u8, replaces: Option<u8>) -> Member {
     }
 }
 
+/// Ids of additions count on from the observed ones.
+fn next_id(members: &[Member]) -> u8 {
+    members.iter().map(|m| m.id).max().map_or(0, |m| m + 1)
+}
+
 fn add(path: &mut Path, zone: u8, replaces: u8) {
-    let new = added(&path.members, zone, Some(replaces));
+    let new = added(path.next_id, zone, Some(replaces));
+    path.next_id += 1;
     path.steps.push(Step::Add {
         zone,
         replaces: Some(replaces),

@@ -16,6 +16,8 @@ use super::spread::{Aim, Spread};
 /// What a choice changes for the component.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Effect {
+    /// Goals 1 to 3.
+    pub placed: [i64; 3],
     pub nodes: Vec<i8>,
     pub shift: Option<Shift>,
     pub cost: Cost,
@@ -34,6 +36,7 @@ pub type Counts = Vec<Vec<i64>>;
 /// What a solution is worth: the lesser, the better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Worth {
+    pub placed: [i64; 3],
     pub nodes_spread: i64,
     pub primaries_spread: i64,
     pub cost: Cost,
@@ -56,7 +59,7 @@ impl Program {
         let mut nodes = self.nodes.clone();
         let (mut arrived, mut outside) = (self.primaries.clone(), self.primaries_outside);
         let mut change = vec![0; self.primaries.len()];
-        let (mut moves, mut cost) = (0, Cost::default());
+        let (mut moves, mut placed, mut cost) = (0, [0; 3], Cost::default());
         for (class, counts) in self.classes.iter().zip(counts) {
             for (effect, count) in class.effects.iter().zip(counts).filter(|(_, c)| **c > 0) {
                 for (n, d) in nodes.iter_mut().zip(&effect.nodes) {
@@ -75,34 +78,43 @@ impl Program {
                     None => {}
                 }
                 cost = cost.plus(effect.cost, *count);
+                for (sum, part) in placed.iter_mut().zip(effect.placed) {
+                    *sum += count * part;
+                }
             }
         }
         let before = self.primaries_even.distance(&arrived, outside);
         let after: Vec<i64> = arrived.iter().zip(&change).map(|(p, c)| p + c).collect();
         let primaries_spread = self.primaries_even.distance(&after, outside);
         (moves == before - primaries_spread).then(|| Worth {
+            placed,
             nodes_spread: self.nodes_even.distance(&nodes, 0),
             primaries_spread,
             cost,
         })
     }
 
-    /// Weights that make one number of a worth: the least of a lower level counts less than nothing of a higher one.
-    fn weights(&self) -> [i128; 6] {
-        let mut weights = [1; 6];
-        for level in (0..4).rev() {
-            let range: i64 = self
-                .classes
-                .iter()
-                .map(|class| {
-                    let values = || class.effects.iter().map(|e| e.cost.levels()[level]);
-                    class.count * (values().max().unwrap_or_default() - values().min().unwrap_or_default())
-                })
-                .sum();
-            weights[level + 1] = weights[level + 2] * i128::from(range + 1);
+    /// Weights that make one number of a worth: all that a lower level can differ by counts less than one of a higher.
+    fn weights(&self) -> Weights {
+        let units =
+            self.primaries.iter().sum::<i64>() + self.primaries_outside + self.nodes.iter().sum::<i64>();
+        let nodes_added = self
+            .classes
+            .iter()
+            .map(|c| c.count * c.effects.iter().map(Effect::size).max().unwrap_or(0));
+        let units = units + nodes_added.sum::<i64>();
+        let mut weights = [1; LEVELS];
+        for level in (1..LEVELS).rev() {
+            let range: i64 = match level {
+                NODES_SPREAD | PRIMARIES_SPREAD => units,
+                _ => self
+                    .classes
+                    .iter()
+                    .map(|class| class.count * class.range(level))
+                    .sum(),
+            };
+            weights[level - 1] = weights[level] * i128::from(range + 1);
         }
-        let most = self.primaries.iter().sum::<i64>() + self.primaries_outside;
-        weights[0] = weights[1] * i128::from(most + 1);
         weights
     }
 
@@ -177,25 +189,76 @@ impl Cost {
             foreign: self.foreign + times * other.foreign,
         }
     }
+}
 
-    fn levels(self) -> [i64; 4] {
-        [self.untidy, self.disruptive, self.nodes, self.foreign]
+/// Levels of a worth, from the first to the last.
+const LEVELS: usize = 9;
+const NODES_SPREAD: usize = 3;
+const PRIMARIES_SPREAD: usize = 4;
+
+type Weights = [i128; LEVELS];
+
+impl Effect {
+    /// By level; what isn't the shard's own is 0.
+    fn levels(&self) -> [i64; LEVELS] {
+        let [first, second, third] = self.placed;
+        let Cost {
+            untidy,
+            disruptive,
+            nodes,
+            foreign,
+        } = self.cost;
+        [first, second, third, 0, 0, untidy, disruptive, nodes, foreign]
+    }
+
+    /// Nodes that come or go, over all zones.
+    fn size(&self) -> i64 {
+        self.nodes.iter().map(|n| i64::from(n.abs())).sum()
+    }
+
+    fn price(&self, weights: &Weights) -> i128 {
+        weights
+            .iter()
+            .zip(self.levels())
+            .map(|(w, level)| w * i128::from(level))
+            .sum()
+    }
+}
+
+impl Class {
+    /// Every shard takes the choice that costs least.
+    pub fn all_cheapest(&self) -> Vec<i64> {
+        let cheapest = cheapest(self);
+        (0..self.effects.len())
+            .map(|o| if o == cheapest { self.count } else { 0 })
+            .collect()
+    }
+
+    fn range(&self, level: usize) -> i64 {
+        let values = || self.effects.iter().map(|e| e.levels()[level]);
+        values().max().unwrap_or_default() - values().min().unwrap_or_default()
+    }
+}
+
+impl Worth {
+    fn price(&self, weights: &Weights) -> i128 {
+        let own = Effect {
+            placed: self.placed,
+            nodes: Vec::new(),
+            shift: None,
+            cost: self.cost,
+        }
+        .price(weights);
+        own + weights[NODES_SPREAD] * i128::from(self.nodes_spread)
+            + weights[PRIMARIES_SPREAD] * i128::from(self.primaries_spread)
     }
 }
 
 /// The choice that costs least: the one that takes what the others leave.
 fn cheapest(class: &Class) -> usize {
     (0..class.effects.len())
-        .min_by_key(|o| (class.effects[*o].cost, *o))
+        .min_by_key(|o| (class.effects[*o].placed, class.effects[*o].cost, *o))
         .unwrap_or_default()
-}
-
-fn price(weights: &[i128; 6], cost: Cost) -> i128 {
-    weights[2..]
-        .iter()
-        .zip(cost.levels())
-        .map(|(w, level)| w * i128::from(level))
-        .sum()
 }
 
 /// The component when every class takes its cheapest choice.
@@ -204,19 +267,19 @@ struct Start {
     primaries: Vec<i64>,
     outside: i64,
     moves: i64,
-    cost: Cost,
+    price: i128,
     /// By how much nodes in a zone can change from here, at most.
     change: i64,
 }
 
 impl Start {
-    fn new(program: &Program, bases: &[usize]) -> Self {
+    fn new(program: &Program, bases: &[usize], weights: &Weights) -> Self {
         let mut start = Self {
             nodes: program.nodes.clone(),
             primaries: program.primaries.clone(),
             outside: program.primaries_outside,
             moves: 0,
-            cost: Cost::default(),
+            price: 0,
             change: 0,
         };
         for (class, base) in program.classes.iter().zip(bases) {
@@ -234,9 +297,9 @@ impl Start {
                     None => start.outside -= class.count,
                 }
             }
-            start.cost = start.cost.plus(effect.cost, class.count);
-            let size = |e: &Effect| e.nodes.iter().map(|n| i64::from(n.abs())).sum::<i64>();
-            start.change += 2 * class.count * class.effects.iter().map(size).max().unwrap_or_default();
+            start.change +=
+                2 * class.count * class.effects.iter().map(Effect::size).max().unwrap_or_default();
+            start.price += i128::from(class.count) * effect.price(weights);
         }
         start
     }
@@ -257,7 +320,7 @@ struct Relaxation {
     whole: Vec<usize>,
     /// The row that bounds moves by what they gain, and by how much its bound lies below the distance before.
     moves_row: Option<(usize, i64)>,
-    weights: [i128; 6],
+    weights: Weights,
     constant: i128,
 }
 
@@ -293,8 +356,8 @@ impl Layout<'_> {
     fn relaxation(&self, least: &Counts) -> Relaxation {
         let program = self.program;
         let bases: Vec<usize> = program.classes.iter().map(cheapest).collect();
-        let start = Start::new(program, &bases);
         let weights = program.weights();
+        let start = Start::new(program, &bases, &weights);
         let mut draft = Draft::default();
         let mut rows = Rows::default();
         let mut whole = Vec::new();
@@ -314,17 +377,15 @@ impl Layout<'_> {
             moves_row = self.spread_primaries(&mut draft, &start, &weights, &mut whole, &mut rows);
         }
         let chosen = self.choices(&mut draft, &rows, &weights, &bases, least, &mut whole);
-        let constant = price(&weights, start.cost)
-            + if rows.nodes.is_empty() {
-                weights[0] * i128::from(program.nodes_even.distance(&start.nodes, 0))
-            } else {
-                0
-            }
-            + if moves_row.is_none() {
-                weights[1] * i128::from(program.primaries_even.distance(&start.primaries, start.outside))
-            } else {
-                0
-            };
+        let mut constant = start.price;
+        if rows.nodes.is_empty() {
+            let distance = program.nodes_even.distance(&start.nodes, 0);
+            constant += weights[NODES_SPREAD] * i128::from(distance);
+        }
+        if moves_row.is_none() {
+            let distance = program.primaries_even.distance(&start.primaries, start.outside);
+            constant += weights[PRIMARIES_SPREAD] * i128::from(distance);
+        }
         Relaxation {
             simplex: Simplex::new(&draft.rows, draft.columns),
             chosen,
@@ -340,14 +401,14 @@ impl Layout<'_> {
         &self,
         draft: &mut Draft,
         start: &Start,
-        weights: &[i128; 6],
+        weights: &Weights,
         whole: &mut Vec<usize>,
     ) -> Vec<usize> {
         let skew = self.program.nodes_even.skew;
         let most: i64 = start.nodes.iter().sum::<i64>() + start.change;
         let over = draft.row(-FREE, 0);
         let under = draft.row(-FREE, 0);
-        whole.push(draft.column(weights[0], 0, most, vec![(over, -1), (under, -1)]));
+        whole.push(draft.column(weights[NODES_SPREAD], 0, most, vec![(over, -1), (under, -1)]));
         let rows: Vec<usize> = start.nodes.iter().map(|n| draft.row(-n, skew - n)).collect();
         for row in &rows {
             draft.column(0, 0, most, vec![(*row, -1), (over, 1)]);
@@ -362,7 +423,7 @@ impl Layout<'_> {
         &self,
         draft: &mut Draft,
         start: &Start,
-        weights: &[i128; 6],
+        weights: &Weights,
         whole: &mut Vec<usize>,
         rows: &mut Rows,
     ) -> Option<(usize, i64)> {
@@ -399,7 +460,12 @@ impl Layout<'_> {
             });
             let under = draft.row(-FREE, 0);
             let over = draft.row(-FREE, held - wanted);
-            whole.push(draft.column(weights[1], 0, most, vec![(under, -1), (over, -1), (moves, 1)]));
+            whole.push(draft.column(
+                weights[PRIMARIES_SPREAD],
+                0,
+                most,
+                vec![(under, -1), (over, -1), (moves, 1)],
+            ));
             for (row, _) in rows.primaries.iter().zip(&zones).filter(|(_, z)| **z) {
                 draft.column(0, 0, most, vec![(*row, -1), (over, 1)]);
                 draft.column(0, 0, most, vec![(*row, 1), (under, 1)]);
@@ -417,7 +483,7 @@ impl Layout<'_> {
         &self,
         draft: &mut Draft,
         rows: &Rows,
-        weights: &[i128; 6],
+        weights: &Weights,
         bases: &[usize],
         least: &Counts,
         whole: &mut Vec<usize>,
@@ -431,7 +497,7 @@ impl Layout<'_> {
                 let from = &class.effects[*base];
                 let mut entries = difference(rows, from, effect);
                 entries.extend(together.map(|row| (row, 1)));
-                let cost = price(weights, effect.cost) - price(weights, from.cost);
+                let cost = effect.price(weights) - from.price(weights);
                 let variable = draft.column(cost, least[o], room, entries);
                 variables[o] = Some(variable);
                 whole.push(variable);
@@ -576,17 +642,10 @@ impl<'a> Search<'a> {
         let reach = bound + self.relaxation.constant;
         match (&self.wanted, &self.best) {
             (Some(_), Some(_)) => true,
-            (Some(wanted), None) => reach > self.price(wanted),
-            (None, Some((_, worth))) => reach >= self.price(worth),
+            (Some(wanted), None) => reach > wanted.price(&self.relaxation.weights),
+            (None, Some((_, worth))) => reach >= worth.price(&self.relaxation.weights),
             (None, None) => false,
         }
-    }
-
-    fn price(&self, worth: &Worth) -> i128 {
-        let weights = &self.relaxation.weights;
-        weights[0] * i128::from(worth.nodes_spread)
-            + weights[1] * i128::from(worth.primaries_spread)
-            + price(weights, worth.cost)
     }
 
     /// The counts that these values of the variables mean, where they leave enough for the cheapest choices.

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::units::stamp;
+use crate::units::{later, stamp};
 use crate::wire::query::Params;
 use crate::wire::xml::Xml;
 
@@ -74,8 +74,8 @@ fn range(params: &mut Params, now: Timestamp) -> Result<(Timestamp, Timestamp), 
     let span = SignedDuration::from_mins(minutes.unwrap_or(60));
     let (from, to) = match (start, end) {
         (Some(start), Some(end)) => (start, end),
-        (Some(start), None) => (start, minutes.map_or(now, |_| start + span)),
-        (None, Some(end)) => (end - span, end),
+        (Some(start), None) => (start, minutes.map_or(now, |_| later(start, span))),
+        (None, Some(end)) => (later(end, -span), end),
         (None, None) => (now - span, now),
     };
     if from > to {

@@ -6,6 +6,7 @@ use crate::wire::query::Params;
 use crate::world::model::{ClusterMode, Echo, Group, GroupKey, Phase, SettingsChange};
 use crate::world::{NewGroup, NewNode, NewShard, window};
 
+use super::shards::MOST_SHARDS;
 use super::{ApiError, Ctx, find, replicas, subnets, tags};
 
 const ONE_SHARD_ONLY: &str = "PreferredCacheClusterAZs can only be specified for one node group.";
@@ -112,7 +113,7 @@ impl Layout {
     }
 
     fn shards(
-        self,
+        mut self,
         mode: ClusterMode,
         failover: bool,
         reachable: &[String],
@@ -126,6 +127,13 @@ impl Layout {
                 "Cluster mode disabled has exactly one node group.",
             ));
         }
+        if i64::try_from(count).is_ok_and(|count| count > MOST_SHARDS) {
+            return Err(ApiError::new(
+                "NodeGroupsPerReplicationGroupQuotaExceeded",
+                400,
+                format!("A replication group has 1 to {MOST_SHARDS} node groups, not {count}."),
+            ));
+        }
         if self.zones.is_some() && count > 1 {
             return Err(ApiError::combination(ONE_SHARD_ONLY));
         }
@@ -134,52 +142,67 @@ impl Layout {
         {
             return Err(ApiError::value(AZ_COUNT));
         }
-        let mut shards = Vec::new();
-        let mut configured = self.configured.unwrap_or_default().into_iter();
-        for position in 0..count {
-            let asked = configured.next();
-            let replicas = asked
-                .as_ref()
-                .and_then(|shard| shard.replicas)
-                .or(self.replicas)
-                .or(self.clusters.map(|n| n - 1))
-                .unwrap_or(0);
-            if !(0..=5).contains(&replicas) {
-                return Err(ApiError::value(format!(
-                    "A node group has 0 to 5 replicas, not {replicas}."
-                )));
-            }
-            if failover && replicas == 0 && mode != ClusterMode::Enabled {
-                return Err(ApiError::combination(TOO_FEW));
-            }
-            let nodes = usize::try_from(replicas).unwrap_or_default() + 1;
-            let zones = match &asked {
-                Some(shard) => shard.zones(nodes)?,
-                None => self.zones.clone(),
-            };
-            let zones = zones.unwrap_or_else(|| {
-                (0..nodes)
-                    .map(|n| reachable[(n + position) % reachable.len()].clone())
-                    .collect()
-            });
-            if let Some(zone) = zones.iter().find(|zone| !reachable.contains(zone)) {
-                return Err(ApiError::value(format!(
-                    "Availability zone {zone} is not covered by the subnet group."
-                )));
-            }
-            let (id, slots) = asked.map_or((None, None), |shard| (shard.id, shard.slots));
-            let id = id.unwrap_or_else(|| format!("{:04}", position + 1));
-            let nodes = zones
-                .into_iter()
-                .map(|zone| NewNode {
+        let mut configured = self.configured.take().unwrap_or_default().into_iter();
+        (0..count)
+            .map(|position| {
+                let asked = configured.next();
+                let nodes = self.nodes(asked.as_ref(), failover && mode != ClusterMode::Enabled)?;
+                let zones = self.places(asked.as_ref(), nodes, position, reachable)?;
+                let (id, slots) = asked.map_or((None, None), |shard| (shard.id, shard.slots));
+                let place = |zone| NewNode {
                     id: None,
                     zone,
                     lag: 0.02,
+                };
+                Ok(NewShard {
+                    id: id.unwrap_or_else(|| format!("{:04}", position + 1)),
+                    slots,
+                    nodes: zones.into_iter().map(place).collect(),
                 })
-                .collect();
-            shards.push(NewShard { id, slots, nodes });
+            })
+            .collect()
+    }
+
+    /// Nodes of one shard.
+    fn nodes(&self, asked: Option<&ShardAsked>, needs_replica: bool) -> Result<usize, ApiError> {
+        let replicas = asked
+            .and_then(|shard| shard.replicas)
+            .or(self.replicas)
+            .or(self.clusters.map(|n| n.saturating_sub(1)))
+            .unwrap_or(0);
+        match usize::try_from(replicas) {
+            Ok(0) if needs_replica => Err(ApiError::combination(TOO_FEW)),
+            Ok(replicas @ 0..=5) => Ok(replicas + 1),
+            _ => Err(ApiError::value(format!(
+                "A node group has 0 to 5 replicas, not {replicas}."
+            ))),
         }
-        Ok(shards)
+    }
+
+    /// Zones of one shard's nodes, primary first.
+    fn places(
+        &self,
+        asked: Option<&ShardAsked>,
+        nodes: usize,
+        position: usize,
+        reachable: &[String],
+    ) -> Result<Vec<String>, ApiError> {
+        let named = match asked {
+            Some(shard) => shard.zones(nodes)?,
+            None => self.zones.clone(),
+        };
+        let usual = || {
+            (0..nodes)
+                .map(|n| reachable[(n + position) % reachable.len()].clone())
+                .collect()
+        };
+        let zones: Vec<String> = named.unwrap_or_else(usual);
+        match zones.iter().find(|zone| !reachable.contains(zone)) {
+            None => Ok(zones),
+            Some(zone) => Err(ApiError::value(format!(
+                "Availability zone {zone} is not covered by the subnet group."
+            ))),
+        }
     }
 }
 

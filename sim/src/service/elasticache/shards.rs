@@ -13,7 +13,7 @@ use crate::world::{NewNode, NewShard};
 use super::{ApiError, Ctx, apply_immediately_only, find, replicas};
 
 /// Most shards of a group.
-const MOST_SHARDS: i64 = 500;
+pub(super) const MOST_SHARDS: i64 = 500;
 
 pub fn modify(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError> {
     let id = params.required("ReplicationGroupId")?;
@@ -104,22 +104,7 @@ fn grow(
             continue;
         }
         let listed = zones.get(&id).or_else(|| unnamed.next());
-        let places: Vec<String> = match listed {
-            Some(listed) if listed.len() != nodes => {
-                return Err(ApiError::value(format!(
-                    "Node group {id} needs {nodes} availability zones."
-                )));
-            }
-            Some(listed) => listed.clone(),
-            None => (0..nodes)
-                .map(|n| reachable[(n + shards.len()) % reachable.len()].clone())
-                .collect(),
-        };
-        if let Some(zone) = places.iter().find(|zone| !reachable.contains(zone)) {
-            return Err(ApiError::value(format!(
-                "Availability zone {zone} is not covered by the subnet group."
-            )));
-        }
+        let places = places(&id, listed, nodes, shards.len(), &reachable)?;
         replicas::has_capacity(ctx, places.iter())?;
         let nodes = places
             .into_iter()
@@ -139,6 +124,33 @@ fn grow(
     ctx.world
         .begin_add_shards(&group.key, shards, ctx.quirks.rollback);
     Ok(())
+}
+
+/// Zones of a new shard's nodes: those listed, else in turn.
+fn places(
+    id: &str,
+    listed: Option<&Vec<String>>,
+    nodes: usize,
+    position: usize,
+    reachable: &[String],
+) -> Result<Vec<String>, ApiError> {
+    let places: Vec<String> = match listed {
+        Some(listed) if listed.len() != nodes => {
+            return Err(ApiError::value(format!(
+                "Node group {id} needs {nodes} availability zones."
+            )));
+        }
+        Some(listed) => listed.clone(),
+        None => (0..nodes)
+            .map(|n| reachable[(n + position) % reachable.len()].clone())
+            .collect(),
+    };
+    match places.iter().find(|zone| !reachable.contains(zone)) {
+        None => Ok(places),
+        Some(zone) => Err(ApiError::value(format!(
+            "Availability zone {zone} is not covered by the subnet group."
+        ))),
+    }
 }
 
 fn leaving(

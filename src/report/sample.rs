@@ -1,0 +1,67 @@
+//! One stack reduced to the numbers that metrics show. Pure.
+
+use super::metrics::{StackSample, role_label};
+use crate::api::conditions::ConditionStatus;
+use crate::api::v1alpha1::HAStackStatus;
+use crate::plan::{Decision, Intent};
+use crate::topology::Topology;
+use std::collections::BTreeMap;
+
+/// The numbers of one stack.
+pub fn sample(
+    intent: &Intent,
+    topology: Option<&Topology>,
+    decision: Option<&Decision>,
+    status: &HAStackStatus,
+) -> StackSample {
+    let mut sample = StackSample {
+        mode: format!("{:?}", intent.mode),
+        team: intent.team.clone().unwrap_or_default(),
+        conditions: status
+            .conditions
+            .iter()
+            .map(|c| {
+                let value = match c.status {
+                    ConditionStatus::True => 1,
+                    ConditionStatus::False => 0,
+                    ConditionStatus::Unknown => -1,
+                };
+                (format!("{:?}", c.kind), value)
+            })
+            .collect(),
+        ..StackSample::default()
+    };
+    if let Some(topology) = topology {
+        count_nodes(topology, &mut sample);
+    }
+    if let Some(decision) = decision {
+        sample.zones = decision
+            .zones
+            .iter()
+            .map(|(zone, report)| (zone.clone(), report.verdict))
+            .collect();
+        for finding in &decision.findings {
+            *sample.findings.entry(format!("{:?}", finding.code)).or_default() += 1;
+        }
+        for hold in &decision.holds {
+            *sample.holds.entry(hold.guardrail).or_default() += 1;
+        }
+    }
+    sample
+}
+
+fn count_nodes(topology: &Topology, sample: &mut StackSample) {
+    let mut lag: BTreeMap<String, f64> = BTreeMap::new();
+    for (name, component) in &topology.components {
+        let nodes = component.shards.values().flat_map(|s| s.nodes.values());
+        for node in nodes {
+            let key = (name.to_string(), node.zone.clone(), role_label(node.role));
+            *sample.nodes.entry(key).or_default() += 1;
+            if let Some(seconds) = node.lag.map(|l| l.as_secs_f64()) {
+                let largest = lag.entry(name.to_string()).or_insert(seconds);
+                *largest = largest.max(seconds);
+            }
+        }
+    }
+    sample.lag = lag;
+}

@@ -1,0 +1,181 @@
+//! `/metrics`, `/healthz` and `/readyz` on `--listen`.
+//!
+//! Health is told by the loop itself: it beats at every turn and every second while it waits. Real time is meant here,
+//! whatever clock the loop runs on.
+
+use crate::clock::Stopwatch;
+use crate::report::metrics::{Metrics, Scene};
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// A loop that has not beaten for this long stands still.
+const STILL: Duration = Duration::from_secs(300);
+
+/// What the loop tells and the server shows.
+pub(super) struct Board {
+    pub(super) metrics: Arc<Metrics>,
+    told: Mutex<Told>,
+}
+
+struct Told {
+    scene: Scene,
+    beat: Stopwatch,
+    /// Why this process is not ready; empty when it is.
+    not_ready: Vec<String>,
+}
+
+impl Board {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            told: Mutex::new(Told {
+                scene: Scene::default(),
+                beat: Stopwatch::start(),
+                not_ready: vec!["nothing has been read yet".to_owned()],
+            }),
+        }
+    }
+
+    pub(super) fn beat(&self) {
+        self.lock().beat = Stopwatch::start();
+    }
+
+    pub(super) fn tell(&self, scene: Scene, not_ready: Vec<String>) {
+        let mut told = self.lock();
+        told.scene = scene;
+        told.not_ready = not_ready;
+        told.beat = Stopwatch::start();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn health(&self) -> (StatusCode, String) {
+        let still = self.lock().beat.elapsed();
+        if still < STILL {
+            (StatusCode::OK, "ok\n".to_owned())
+        } else {
+            let text = format!("the loop has stood still for {} s\n", still.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+
+    fn readiness(&self) -> (StatusCode, String) {
+        let (code, text) = self.health();
+        if code != StatusCode::OK {
+            return (code, text);
+        }
+        let told = self.lock();
+        if told.not_ready.is_empty() {
+            (StatusCode::OK, "ok\n".to_owned())
+        } else {
+            let lines: String = told.not_ready.iter().map(|l| format!("{l}\n")).collect();
+            (StatusCode::SERVICE_UNAVAILABLE, lines)
+        }
+    }
+
+    fn scrape(&self) -> (StatusCode, String) {
+        let scene = self.lock().scene.clone();
+        match self.metrics.render(&scene) {
+            Ok(text) => (StatusCode::OK, text),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        }
+    }
+}
+
+/// Binds now, so that a taken port is an error at start; serves until the process ends.
+pub(super) async fn serve(address: SocketAddr, board: Arc<Board>) -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?;
+    let router = Router::new()
+        .route(
+            "/metrics",
+            get(|State(b): State<Arc<Board>>| async move {
+                let (code, text) = b.scrape();
+                (code, [(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+            }),
+        )
+        .route(
+            "/healthz",
+            get(|State(b): State<Arc<Board>>| async move { b.health() }),
+        )
+        .route(
+            "/readyz",
+            get(|State(b): State<Arc<Board>>| async move { b.readiness() }),
+        )
+        .with_state(board);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "The server for metrics and health ended");
+        }
+    });
+    Ok(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        Board::new(Arc::new(Metrics::new("0").unwrap()))
+    }
+
+    #[test]
+    fn a_process_that_has_read_nothing_is_alive_but_not_ready() {
+        let board = board();
+        assert_eq!(board.health().0, StatusCode::OK);
+        assert_eq!(
+            board.readiness(),
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "nothing has been read yet\n".to_owned()
+            )
+        );
+        board.tell(Scene::default(), Vec::new());
+        assert_eq!(board.readiness(), (StatusCode::OK, "ok\n".to_owned()));
+    }
+
+    #[test]
+    fn every_reason_for_not_being_ready_is_told() {
+        let board = board();
+        board.tell(
+            Scene::default(),
+            vec![
+                "web.yaml: no zones".to_owned(),
+                "eu-west-1 was not read".to_owned(),
+            ],
+        );
+        assert_eq!(
+            board.readiness().1,
+            "web.yaml: no zones\neu-west-1 was not read\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_scrape_is_served_as_text() {
+        let address = serve("127.0.0.1:0".parse().unwrap(), Arc::new(board()))
+            .await
+            .unwrap();
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(
+            answer.contains("evenkeel_build_info{version=\"0\"} 1"),
+            "{answer}"
+        );
+    }
+}

@@ -1,0 +1,40 @@
+//! A balanced stack costs nothing: no mutating call, no status change.
+
+use super::rig::{LoopUnderTest, Rig, condition, minutes, planned};
+use super::worlds::{Mode, manifest, world};
+
+async fn left_alone<L: LoopUnderTest>(mode: Mode, shards: &[&str]) {
+    let rig: Rig<L> = Rig::with(
+        &world(mode, &["a", "c"], shards, ""),
+        &manifest(&["a", "c"], 1, ""),
+    )
+    .await;
+    rig.run_for(minutes(30)).await;
+    let before = rig.status().await;
+    assert_eq!(condition(&before, "Ready"), "True", "{}", rig.story().await);
+    assert_eq!(
+        condition(&before, "ZoneRedundant"),
+        "True",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(condition(&before, "Balanced"), "True", "{}", rig.story().await);
+    assert_eq!(planned(&before), Vec::<String>::new());
+
+    rig.run_for(minutes(20)).await;
+
+    assert_eq!(
+        rig.status().await,
+        before,
+        "twenty quiet poll cycles changed the status"
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}
+
+pub async fn a_balanced_stack_is_left_alone_cluster_mode_enabled<L: LoopUnderTest>() {
+    left_alone::<L>(Mode::Enabled, &["a:P c:r", "c:P a:r"]).await;
+}
+
+pub async fn a_balanced_stack_is_left_alone_cluster_mode_disabled<L: LoopUnderTest>() {
+    left_alone::<L>(Mode::Disabled, &["a:P c:r"]).await;
+}

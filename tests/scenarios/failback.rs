@@ -1,0 +1,79 @@
+//! After a failover: primaries return when it is quiet, by the fewest test failovers; people are not undone.
+
+use super::rig::{LoopUnderTest, Rig, condition, healthy_and_balanced, holding, hours, minutes, planned};
+use super::worlds::{Mode, manifest, manifest_with, world};
+
+const QUIET: &str = "  guardrails:\n    quietPeriod: 30m\n";
+
+pub async fn after_aws_fails_over_primaries_return_once_it_has_been_quiet<L: LoopUnderTest>() {
+    let world = world(
+        Mode::Enabled,
+        &["a", "c"],
+        &["a:P c:r", "c:P a:r", "a:P c:r", "c:P a:r"],
+        "",
+    );
+    let rig: Rig<L> = Rig::with(&world, &manifest(&["a", "c"], 1, QUIET)).await;
+    rig.run_for(minutes(30)).await;
+
+    // Both primaries of zone a die alone; AWS promotes in c and rebuilds the lost nodes as replicas in a.
+    rig.fail_node("sessions-0001-001");
+    rig.fail_node("sessions-0003-001");
+    let status = rig
+        .run_until("the skew is planned away and waits for quiet", minutes(40), |s| {
+            holding(s).contains(&"quiet_period".into()) && planned(s).len() == 2
+        })
+        .await;
+    assert_eq!(condition(&status, "Balanced"), "False");
+    assert_eq!(
+        planned(&status),
+        ["MovePrimary 0001", "MovePrimary 0002"],
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+
+    rig.run_until("balanced again", hours(4), healthy_and_balanced)
+        .await;
+    assert_eq!(
+        rig.mutation_names(),
+        ["TestFailover", "TestFailover"],
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        rig.primaries_per_zone(),
+        [("ap-northeast-2a".into(), 2), ("ap-northeast-2c".into(), 2)].into()
+    );
+}
+
+pub async fn after_a_person_fails_over_nothing_moves_until_acknowledged<L: LoopUnderTest>() {
+    let world = world(Mode::Enabled, &["a", "c"], &["a:P c:r", "c:P a:r"], "");
+    let rig: Rig<L> = Rig::with(&world, &manifest(&["a", "c"], 1, QUIET)).await;
+    rig.run_for(minutes(30)).await;
+
+    rig.actor(r#"{"does": {"testFailover": {"group": "sessions", "shard": "0001"}}}"#);
+    let status = rig
+        .run_until("held until acknowledged", hours(2), |s| {
+            holding(s).contains(&"acknowledgement".into())
+        })
+        .await;
+    let failover = status["failovers"][0].clone();
+    assert_eq!(failover["class"], "Person", "{}", rig.story().await);
+    rig.run_for(hours(6)).await;
+    assert_eq!(rig.mutation_names(), Vec::<String>::new(), "it undid a person");
+
+    let acknowledge = format!(
+        "    evenkeel.dev/acknowledge: {}\n",
+        failover["id"].as_str().unwrap()
+    );
+    rig.lut
+        .apply("shop", &manifest_with(&acknowledge, &["a", "c"], 1, QUIET))
+        .await;
+    rig.run_until(
+        "balanced after the acknowledgement",
+        hours(2),
+        healthy_and_balanced,
+    )
+    .await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}

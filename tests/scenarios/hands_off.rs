@@ -1,0 +1,180 @@
+//! What must be left alone: missing, unreadable, half made, somebody else's. A clear status, nothing done.
+
+use super::rig::{LoopUnderTest, Rig, condition, condition_message, hold_reason, holding, hours, planned};
+use super::worlds::{Mode, manifest, world};
+
+const ZONES: &[&str] = &["a", "c"];
+const SKEWED: &[&str] = &["c:P a:r", "c:P a:r"];
+
+async fn settled<L: LoopUnderTest>(world: &str) -> Rig<L> {
+    let rig: Rig<L> = Rig::with(world, &manifest(ZONES, 1, "")).await;
+    rig.run_for(hours(3)).await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    rig
+}
+
+pub async fn a_missing_group_is_reported<L: LoopUnderTest>() {
+    let rig: Rig<L> =
+        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("id: sessions", "id: other")).await;
+    let status = rig.status().await;
+    assert_eq!(
+        status["components"][0]["status"],
+        "Missing",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "Unknown",
+        "absence proves nothing\n{}",
+        rig.story().await
+    );
+    assert_eq!(planned(&status), Vec::<String>::new());
+}
+
+pub async fn a_group_being_created_is_waited_for<L: LoopUnderTest>() {
+    let world = world(Mode::Enabled, ZONES, SKEWED, "timings:\n  groupCreation: 10h\n")
+        .replace("    clusterMode:", "    status: creating\n    clusterMode:");
+    let rig: Rig<L> = settled(&world).await;
+    let status = rig.status().await;
+    assert_eq!(
+        status["components"][0]["status"],
+        "Creating",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "Unknown",
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>() {
+    let world = world(Mode::Enabled, ZONES, SKEWED, "").replace(
+        "    clusterMode:",
+        "    global: {id: gd-1, role: PRIMARY}\n    clusterMode:",
+    );
+    let rig: Rig<L> = settled(&world).await;
+    assert_eq!(
+        planned(&rig.status().await),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>() {
+    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
+    rig.fault("{operation: DescribeReplicationGroups, error: {code: AccessDenied, status: 403, message: not authorized}}");
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.start().await;
+    rig.run_for(hours(2)).await;
+    let status = rig.status().await;
+    assert_ne!(
+        status["components"][0]["status"],
+        "Missing",
+        "an error became absence\n{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "Unknown",
+        "{}",
+        rig.story().await
+    );
+    let story = rig.story().await;
+    assert!(
+        story.contains("elasticache:DescribeReplicationGroups"),
+        "the missing permission is named\n{story}"
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}
+
+pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {
+    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
+    rig.fault("{dropPoints: true}");
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.start().await;
+    rig.run_for(hours(3)).await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&rig.status().await, "Balanced"),
+        "Unknown",
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnderTest>() {
+    let rig: Rig<L> =
+        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("evenkeel.dev/owner: demo", "team: shop"))
+            .await;
+    let status = rig.status().await;
+    assert!(
+        holding(&status).contains(&"ownership".into()),
+        "{}",
+        rig.story().await
+    );
+    assert!(
+        hold_reason(&status, "ownership").contains("evenkeel claim"),
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>() {
+    let rig: Rig<L> =
+        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("owner: demo", "owner: other-cluster"))
+            .await;
+    let status = rig.status().await;
+    assert!(
+        hold_reason(&status, "ownership").contains("other-cluster"),
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>() {
+    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
+    let younger = manifest(ZONES, 1, "").replace("name: shop\n", "name: twin\n");
+    rig.lut
+        .apply("shop", &manifest(ZONES, 1, "  mode: Observe\n"))
+        .await;
+    rig.lut.apply("twin", &younger).await;
+    rig.lut.start().await;
+    rig.run_for(hours(3)).await;
+    // The elder (by name, as neither has a creation time) only observes, and the younger may not act for it.
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    let twin = rig.lut.status("twin").await;
+    let said = format!(
+        "{} {}",
+        condition_message(&twin, "Stalled"),
+        hold_reason(&twin, "ownership")
+    );
+    assert!(
+        said.contains("default/shop"),
+        "the younger names the elder: {twin:#}"
+    );
+
+    // It takes over when the elder goes.
+    rig.lut.delete("shop").await;
+    rig.run_for(hours(2)).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}

@@ -1,0 +1,52 @@
+//! Others change the same group for two days: no fight, and nothing that isn't ours is removed.
+
+use super::rig::{LoopUnderTest, Rig, hours};
+use super::worlds::{Mode, manifest, world};
+
+const ZONES: &[&str] = &["a", "b", "c"];
+
+pub async fn replica_autoscaling_up_and_down_is_let_be<L: LoopUnderTest>() {
+    let actors = "actors:\n  - at: 1h\n    every: 6h\n    does: {autoscaling: {group: sessions, replicas: [2, 3, 2, 1]}}\n";
+    let world = world(Mode::Enabled, ZONES, &["a:P b:r", "c:P a:r"], actors);
+    let rig: Rig<L> = Rig::with(&world, &manifest(ZONES, 1, "")).await;
+    rig.run_for(hours(48)).await;
+    let deeds = rig.sim_state()["actorDeeds"].as_array().unwrap().len();
+    assert!(deeds >= 6, "the autoscaler did something: {deeds}");
+    let removed = rig
+        .mutation_names()
+        .iter()
+        .filter(|n| *n == "DecreaseReplicaCount")
+        .count();
+    let added = rig
+        .mutation_names()
+        .iter()
+        .filter(|n| *n == "IncreaseReplicaCount")
+        .count();
+    assert!(
+        removed <= added,
+        "it removes only to complete its own relocations\n{}",
+        rig.story().await
+    );
+    assert!(
+        rig.mutations().len() <= 12,
+        "a fight of {} calls\n{}",
+        rig.mutations().len(),
+        rig.story().await
+    );
+    assert_eq!(rig.sim_state()["dataLossEvents"].as_array().unwrap().len(), 0);
+}
+
+pub async fn terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit<L: LoopUnderTest>() {
+    let actors =
+        "actors:\n  - at: 1h\n    every: 30m\n    does: {terraform: {group: sessions, replicas: 1}}\n";
+    let world = world(Mode::Enabled, ZONES, &["a:P b:r"], actors);
+    let rig: Rig<L> = Rig::with(&world, &manifest(ZONES, 2, "")).await;
+    rig.run_for(hours(48)).await;
+    let added = rig.applied("IncreaseReplicaCount");
+    assert!(
+        (1..=3).contains(&added),
+        "added {added} times against Terraform\n{}",
+        rig.story().await
+    );
+    assert_eq!(rig.applied("DecreaseReplicaCount"), 0, "{}", rig.story().await);
+}

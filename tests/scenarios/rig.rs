@@ -1,0 +1,333 @@
+//! What every scenario is written over: a simulated AWS with a stepped clock, and a loop under test that takes its
+//! time from it.
+//!
+//! [`LoopUnderTest`] is small on purpose: the same scenarios run against every shell around the engine. Nothing here
+//! sleeps: [`Rig::run_for`] moves the simulator's clock from wake-up to wake-up until the loop waits for a later time.
+
+use evenkeel_sim::{Call, ClockMode, Sim};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The loop under test, from outside.
+pub trait LoopUnderTest: Sized {
+    /// A loop that isn't running yet, against this simulator.
+    fn new(sim: &Sim) -> Self;
+    /// Starts it, or starts it again after [`LoopUnderTest::kill`], with the same durable state.
+    async fn start(&mut self);
+    /// Ends it with SIGKILL: it can't tidy up.
+    async fn kill(&mut self);
+    /// Asks it to end and waits; panics if it doesn't end by itself.
+    async fn stop(&mut self);
+    fn is_running(&self) -> bool;
+    /// Creates or replaces a manifest.
+    async fn apply(&self, name: &str, manifest: &str);
+    /// Removes a manifest.
+    async fn delete(&self, name: &str);
+    /// The stack's status as last published; `Null` before the first.
+    async fn status(&self, name: &str) -> Value;
+    /// The fleet's stop switch.
+    async fn stop_all_acting(&self, on: bool);
+    /// Damages the durable record of a stack.
+    async fn damage_record(&self, name: &str, how: Damage);
+    /// What it said so far (logs), for failure messages.
+    async fn log(&self) -> String;
+}
+
+/// How a durable record is lost.
+#[derive(Clone, Copy, Debug)]
+pub enum Damage {
+    Truncated,
+    Gone,
+}
+
+pub struct Rig<L> {
+    pub sim: Sim,
+    pub lut: L,
+}
+
+/// How long (real time) the loop may work at one instant before the clock is called stuck.
+const STALL: Duration = Duration::from_secs(60);
+
+pub fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+pub fn hours(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(n)
+}
+
+impl<L: LoopUnderTest> Rig<L> {
+    /// A stepped world, the loop not started.
+    pub async fn new(world: &str) -> Self {
+        let sim = Sim::builder()
+            .world_yaml(world)
+            .clock(ClockMode::Stepped)
+            .seed(7)
+            .start()
+            .await
+            .unwrap_or_else(|e| panic!("the world does not start: {e}\n{world}"));
+        let lut = L::new(&sim);
+        Self { sim, lut }
+    }
+
+    /// A world with one stack in it, the loop running.
+    pub async fn with(world: &str, manifest: &str) -> Self {
+        let mut rig = Self::new(world).await;
+        rig.lut.apply("shop", manifest).await;
+        rig.lut.start().await;
+        rig
+    }
+
+    /// SIGKILL. The simulator's clock is told, since a dead process can't say that it waits no more.
+    pub async fn kill(&mut self) {
+        self.lut.kill().await;
+        for client in self.sim.state().clock.clients.keys() {
+            self.sim.forget_client(client);
+        }
+    }
+
+    /// Lets simulated time pass; afterwards the loop has done everything due by then.
+    pub async fn run_for(&self, span: SignedDuration) {
+        let clients = usize::from(self.lut.is_running());
+        if let Err(why) = self
+            .sim
+            .advance_expecting(self.sim.now() + span, clients, STALL)
+            .await
+        {
+            panic!("the clock is stuck: {why}\n{}", self.lut.log().await);
+        }
+    }
+
+    /// Steps half-minutes until the status pleases; panics with the story so far when `limit` passes first.
+    pub async fn run_until(
+        &self,
+        what: &str,
+        limit: SignedDuration,
+        pleases: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let deadline = self.sim.now() + limit;
+        loop {
+            let status = self.status().await;
+            if pleases(&status) {
+                return status;
+            }
+            assert!(
+                self.sim.now() < deadline,
+                "{what}: not within {limit:?}\n{}",
+                self.story().await
+            );
+            self.run_for(SignedDuration::from_secs(30)).await;
+        }
+    }
+
+    /// Lets time pass until a fault rule of kind `hold` has caught a call: the loop hangs in the middle of it.
+    pub async fn run_until_held(&self, rule: &str, limit: SignedDuration) {
+        let caught = async {
+            while self.sim.held(rule) == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let advance = self.sim.advance_expecting(self.sim.now() + limit, 1, STALL);
+        let missed = tokio::select! {
+            () = caught => None,
+            end = advance => Some(end),
+        };
+        if let Some(end) = missed {
+            panic!("no call was caught: {end:?}\n{}", self.story().await);
+        }
+    }
+
+    pub async fn status(&self) -> Value {
+        self.lut.status("shop").await
+    }
+
+    /// Mutating calls that changed the world, by operation.
+    pub fn applied(&self, operation: &str) -> usize {
+        self.mutations()
+            .iter()
+            .filter(|c| c.operation == operation && c.applied)
+            .count()
+    }
+
+    /// Mutating calls that AWS received so far, whoever sent them (the scenarios' other actors don't use the wire).
+    pub fn mutations(&self) -> Vec<Call> {
+        self.sim.calls().into_iter().filter(|c| c.mutating).collect()
+    }
+
+    /// Operation names of [`Rig::mutations`].
+    pub fn mutation_names(&self) -> Vec<String> {
+        self.mutations().into_iter().map(|c| c.operation).collect()
+    }
+
+    /// Everything a person needs to see why a scenario failed.
+    pub async fn story(&self) -> String {
+        let mut story = format!("simulated time: {}\n", self.sim.now());
+        for call in self.mutations() {
+            let _ = writeln!(
+                story,
+                "{} {} {:?} → {:?} {:?}",
+                call.at, call.operation, call.params, call.status, call.error
+            );
+        }
+        let status = self.status().await;
+        let _ = writeln!(
+            story,
+            "status: {}",
+            serde_json::to_string_pretty(&status).unwrap()
+        );
+        let state = serde_json::to_value(self.sim.state()).unwrap();
+        let _ = writeln!(
+            story,
+            "groups: {}",
+            serde_json::to_string_pretty(&state["groups"]).unwrap()
+        );
+        let log = self.lut.log().await;
+        let tail: Vec<&str> = log.lines().rev().take(60).collect();
+        for line in tail.into_iter().rev() {
+            let _ = writeln!(story, "log: {line}");
+        }
+        story
+    }
+}
+
+/// The status of a condition: "True", "False", "Unknown", or "absent".
+pub fn condition<'a>(status: &'a Value, kind: &str) -> &'a str {
+    status["conditions"]
+        .as_array()
+        .and_then(|all| all.iter().find(|c| c["type"] == kind))
+        .and_then(|c| c["status"].as_str())
+        .unwrap_or("absent")
+}
+
+/// The guardrails that hold something in the current plan.
+pub fn holding(status: &Value) -> Vec<String> {
+    let holds = status["plan"]["holds"].as_array();
+    let mut names: Vec<String> = holds
+        .into_iter()
+        .flatten()
+        .filter_map(|h| h["guardrail"].as_str().map(String::from))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The actions of the current plan, `Type subject`.
+pub fn planned(status: &Value) -> Vec<String> {
+    let actions = status["plan"]["actions"].as_array();
+    actions
+        .into_iter()
+        .flatten()
+        .map(|a| {
+            format!(
+                "{} {}",
+                a["type"].as_str().unwrap_or("?"),
+                a["subject"].as_str().unwrap_or("?")
+            )
+        })
+        .collect()
+}
+
+/// The reason of the first hold by this guardrail.
+pub fn hold_reason(status: &Value, guardrail: &str) -> String {
+    let holds = status["plan"]["holds"].as_array();
+    let found = holds.and_then(|all| all.iter().find(|h| h["guardrail"] == guardrail));
+    found
+        .and_then(|h| h["reason"].as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The message of a condition.
+pub fn condition_message(status: &Value, kind: &str) -> String {
+    let conditions = status["conditions"].as_array();
+    let found = conditions.and_then(|all| all.iter().find(|c| c["type"] == kind));
+    found
+        .and_then(|c| c["message"].as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+pub fn healthy_and_balanced(status: &Value) -> bool {
+    condition(status, "ZoneRedundant") == "True"
+        && condition(status, "Balanced") == "True"
+        && condition(status, "Reconciling") != "True"
+        && planned(status).is_empty()
+        && status["zones"]
+            .as_array()
+            .is_some_and(|zones| zones.iter().all(|z| z["state"] == "Healthy"))
+}
+
+/// The world, through the simulator.
+impl<L: LoopUnderTest> Rig<L> {
+    pub fn sim_state(&self) -> Value {
+        serde_json::to_value(self.sim.state()).unwrap()
+    }
+
+    pub fn fail_zone(&self, zone: &str) {
+        self.sim.fail_zone(zone).unwrap();
+    }
+
+    pub fn recover_zone(&self, zone: &str) {
+        self.sim.recover_zone(zone).unwrap();
+    }
+
+    pub fn fail_node(&self, id: &str) {
+        self.sim.fail_node(id).unwrap();
+    }
+
+    /// Another actor, as the world file writes it.
+    pub fn actor(&self, yaml: &str) {
+        self.sim.actor_yaml(yaml).unwrap();
+    }
+
+    /// A fault rule, as the world file writes it.
+    pub fn fault(&self, yaml: &str) -> String {
+        self.sim.fault_yaml(yaml).unwrap()
+    }
+
+    fn shards(&self) -> Vec<Value> {
+        let state = self.sim_state();
+        let groups = state["groups"].as_array().unwrap();
+        groups
+            .iter()
+            .flat_map(|g| g["shards"].as_array().unwrap().clone())
+            .collect()
+    }
+
+    /// Zone → primaries that stand in it.
+    pub fn primaries_per_zone(&self) -> BTreeMap<String, usize> {
+        let mut count = BTreeMap::new();
+        for shard in self.shards() {
+            *count
+                .entry(shard["primaryZone"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+        count
+    }
+
+    /// Zones of the shard's healthy nodes, sorted.
+    pub fn zones_of_healthy(&self, shard: &str) -> Vec<String> {
+        let shards = self.shards();
+        let shard = shards.iter().find(|s| s["id"] == shard).unwrap();
+        let healthy = shard["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|n| n["health"] == "healthy");
+        let mut zones: Vec<String> = healthy.map(|n| n["zone"].as_str().unwrap().to_owned()).collect();
+        zones.sort();
+        zones
+    }
+
+    /// Nodes of every health.
+    pub fn nodes(&self) -> usize {
+        self.shards()
+            .iter()
+            .map(|s| s["nodes"].as_array().unwrap().len())
+            .sum()
+    }
+}

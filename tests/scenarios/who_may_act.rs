@@ -1,0 +1,205 @@
+//! Who may act, and when: paused, modes, approvals, policy, windows, STOP.
+
+use super::rig::{
+    LoopUnderTest, Rig, condition, healthy_and_balanced, hold_reason, holding, hours, minutes, planned,
+};
+use super::worlds::{Mode, manifest, manifest_with, world};
+
+const ZONES: &[&str] = &["a", "c"];
+const SKEWED: &[&str] = &["c:P a:r", "c:P a:r"];
+
+async fn skewed<L: LoopUnderTest>(manifest: &str) -> Rig<L> {
+    Rig::with(&world(Mode::Enabled, ZONES, SKEWED, ""), manifest).await
+}
+
+async fn nothing_is_done<L: LoopUnderTest>(rig: &Rig<L>, guardrail: &str) {
+    rig.run_for(hours(3)).await;
+    let status = rig.status().await;
+    assert_eq!(planned(&status), ["MovePrimary 0001"], "{}", rig.story().await);
+    assert!(
+        holding(&status).contains(&guardrail.into()),
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(condition(&status, "Ready"), "True");
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn paused_judges_but_does_not_act<L: LoopUnderTest>() {
+    let rig: Rig<L> = skewed(&manifest_with(
+        "    evenkeel.dev/paused: \"true\"\n",
+        ZONES,
+        1,
+        "",
+    ))
+    .await;
+    nothing_is_done(&rig, "paused").await;
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.run_until("balanced once unpaused", hours(2), healthy_and_balanced)
+        .await;
+}
+
+pub async fn observe_plans_and_never_acts<L: LoopUnderTest>() {
+    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Observe\n")).await;
+    nothing_is_done(&rig, "mode").await;
+}
+
+pub async fn approve_waits_for_the_plan_id_and_uses_it_once<L: LoopUnderTest>() {
+    let mut rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Approve\n")).await;
+    nothing_is_done(&rig, "mode").await;
+    let id = rig.status().await["plan"]["id"].as_str().unwrap().to_owned();
+
+    // Another plan's id approves nothing.
+    rig.lut.apply("shop", &approved("0123456789ab")).await;
+    nothing_is_done(&rig, "mode").await;
+
+    rig.lut.apply("shop", &approved(&id)).await;
+    rig.run_until("balanced once approved", hours(2), healthy_and_balanced)
+        .await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
+
+    // A month later the same skew comes back (AWS failed over), the annotation still stands: used is used.
+    rig.lut.stop().await;
+    rig.run_for(hours(24 * 32)).await;
+    rig.lut.start().await;
+    rig.run_for(hours(1)).await;
+    rig.fail_node(&primary_in(&rig, "ap-northeast-2a"));
+    rig.run_until("the skew is back", hours(3), |s| planned(s).len() == 1)
+        .await;
+    rig.run_for(hours(6)).await;
+    assert_eq!(
+        rig.mutation_names(),
+        ["TestFailover"],
+        "an approval was used twice\n{}",
+        rig.story().await
+    );
+    assert!(
+        holding(&rig.status().await).contains(&"mode".into()),
+        "{}",
+        rig.story().await
+    );
+}
+
+pub async fn an_approval_does_not_cover_a_plan_that_changed<L: LoopUnderTest>() {
+    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Approve\n")).await;
+    nothing_is_done(&rig, "mode").await;
+    let id = rig.status().await["plan"]["id"].as_str().unwrap().to_owned();
+    // Before the approval arrives the spec changes, and with it the plan.
+    let changed = approved(&id).replace(
+        "  mode: Approve\n",
+        "  mode: Approve\n  guardrails:\n    quietPeriod: 40m\n",
+    );
+    rig.lut.apply("shop", &changed).await;
+    nothing_is_done(&rig, "mode").await;
+    assert_ne!(rig.status().await["plan"]["id"].as_str().unwrap(), id);
+}
+
+pub async fn policy_overrides_the_mode_for_one_action_type<L: LoopUnderTest>() {
+    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  policy:\n    MovePrimary: Report\n")).await;
+    nothing_is_done(&rig, "mode").await;
+    rig.lut
+        .apply(
+            "shop",
+            &manifest(ZONES, 1, "  mode: Observe\n  policy:\n    MovePrimary: Auto\n"),
+        )
+        .await;
+    rig.run_until("balanced: policy says Auto", hours(2), healthy_and_balanced)
+        .await;
+}
+
+pub async fn a_deny_window_across_midnight_in_seoul_holds_until_it_ends<L: LoopUnderTest>() {
+    // The scenario begins at 09:00 in Seoul (00:00Z).
+    let deny = "  guardrails:\n    denyWindows:\n      - from: \"08:00\"\n        to: \"07:00\"\n        timeZone: Asia/Seoul\n";
+    let rig: Rig<L> = skewed(&manifest(ZONES, 1, deny)).await;
+    nothing_is_done(&rig, "deny_window").await;
+    rig.run_for(hours(18)).await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    rig.run_until("balanced in the open hour", hours(4), healthy_and_balanced)
+        .await;
+    let at = rig.mutations()[0].at.to_string();
+    assert!(
+        at.starts_with("2026-03-02T22:0"),
+        "07:00 in Seoul is 22:00Z, it acted at {at}"
+    );
+}
+
+pub async fn a_window_in_a_zone_with_summer_time_opens_on_its_own_clock<L: LoopUnderTest>() {
+    let window = "  guardrails:\n    windows:\n      - from: \"05:00\"\n        to: \"06:00\"\n        timeZone: Europe/Berlin\n";
+    let rig: Rig<L> = skewed(&manifest(ZONES, 1, window)).await;
+    rig.run_until("balanced in the window", hours(30), healthy_and_balanced)
+        .await;
+    let at = rig.mutations()[0].at.to_string();
+    assert!(
+        at.starts_with("2026-03-02T04:0"),
+        "05:00 in Berlin in March is 04:00Z, it acted at {at}"
+    );
+}
+
+pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: LoopUnderTest>() {
+    let world = world(Mode::Enabled, ZONES, SKEWED, "").replace("sun:03:00-sun:04:00", "mon:01:00-mon:03:00");
+    let rig: Rig<L> = Rig::with(&world, &manifest(ZONES, 1, "")).await;
+    rig.run_for(minutes(50)).await;
+    let status = rig.status().await;
+    assert!(
+        holding(&status).contains(&"provider_maintenance".into()),
+        "{}",
+        rig.story().await
+    );
+    rig.run_until("balanced after the window", hours(6), healthy_and_balanced)
+        .await;
+    let at = rig.mutations()[0].at.to_string();
+    assert!(at.starts_with("2026-03-02T03:0"), "it acted at {at}");
+}
+
+pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>() {
+    let world = world(Mode::Enabled, ZONES, SKEWED, "");
+    let mut rig: Rig<L> = Rig::new(&world).await;
+    rig.lut.stop_all_acting(true).await;
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.start().await;
+    nothing_is_done(&rig, "stop").await;
+    assert!(
+        hold_reason(&rig.status().await, "stop").contains("STOP"),
+        "{}",
+        rig.story().await
+    );
+    rig.lut.stop_all_acting(false).await;
+    rig.run_until("balanced once lifted", hours(2), healthy_and_balanced)
+        .await;
+}
+
+pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>() {
+    let mut rig: Rig<L> = skewed(&manifest(ZONES, 1, "")).await;
+    rig.run_until("settling", hours(2), |s| condition(s, "Reconciling") == "True")
+        .await;
+    rig.lut.stop().await;
+    rig.lut.start().await;
+    rig.run_until("balanced", hours(2), healthy_and_balanced).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+fn approved(id: &str) -> String {
+    manifest_with(
+        &format!("    evenkeel.dev/approve: \"{id}\"\n"),
+        ZONES,
+        1,
+        "  mode: Approve\n",
+    )
+}
+
+fn primary_in<L: LoopUnderTest>(rig: &Rig<L>, zone: &str) -> String {
+    let state = rig.sim_state();
+    let shards = state["groups"][0]["shards"].as_array().unwrap().clone();
+    let shard = shards.iter().find(|s| s["primaryZone"] == zone).unwrap();
+    shard["primary"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,148 @@
+//! Files, signals, locks and switches.
+
+use super::rehearsal::{Rehearsal, minutes};
+use super::{TWO_ZONES, manifest};
+use std::fs;
+
+async fn running() -> Rehearsal {
+    let mut r = Rehearsal::new(TWO_ZONES).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.start();
+    r.pass(minutes(2)).await;
+    r
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_with_success_while_it_waits() {
+    for signal in ["-INT", "-TERM"] {
+        let mut r = running().await;
+        assert_eq!(r.signal(signal).await.code(), Some(0), "{signal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_folder_is_refused_with_the_first_one_s_pid() {
+    let r = running().await;
+    let output = r.run(&[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("another evenkeel (pid "), "{error}");
+    assert!(error.contains("--state-dir"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_manifest_is_seen_while_the_loop_waits() {
+    let mut r = running().await;
+    r.apply("web.yaml", &manifest("Observe", &["a", "c"]));
+    // Simulated time stands still: only the real ticker can notice.
+    r.until("the new mode", || {
+        r.status("web")["effective"]["mode"] == "Observe"
+    })
+    .await;
+    r.pass(minutes(5)).await;
+    fs::remove_file(r.folder().join("web.yaml")).unwrap();
+    let status = r.state().join("web.status.yaml");
+    r.until("the status to go", || !status.exists()).await;
+    assert!(r.state().join("records/default_web.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_manifest_is_told_and_nothing_is_done_by_it() {
+    let r = running().await;
+    r.apply("web.yaml", "kind: HAStack\n  : [");
+    r.until("the problem", || r.condition("web", "Stalled") == "True")
+        .await;
+    assert_eq!(r.condition("web", "ZoneRedundant"), "True", "still judged");
+    assert_eq!(r.holds("web"), ["paused"]);
+    assert!(r.printed("out").contains("web.yaml"), "{}", r.printed("out"));
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.until("mended", || r.condition("web", "Stalled") == "False")
+        .await;
+    assert!(r.holds("web").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stop_file_holds_all_acting_and_its_removal_lets_it_go_on() {
+    let mut r = running().await;
+    r.pass(minutes(30)).await;
+    r.sim.fail_zone("ap-northeast-2a").unwrap();
+    r.pass(minutes(10)).await;
+    r.sim.recover_zone("ap-northeast-2a").unwrap();
+    let stop = r.state().join("STOP");
+    fs::write(&stop, "release day\n").unwrap();
+    r.until("the hold", || r.holds("web").contains(&"stop".to_owned()))
+        .await;
+    r.pass(minutes(120)).await;
+    assert_eq!(r.change_names(), Vec::<String>::new(), "{}", r.story());
+    assert!(
+        r.status_text("web").contains("release day"),
+        "{}",
+        r.status_text("web")
+    );
+    fs::remove_file(&stop).unwrap();
+    r.pass_until(minutes(60), "balanced", |r| r.balanced("web")).await;
+    assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_looks_reports_and_ends() {
+    let r = Rehearsal::new(TWO_ZONES).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    let output = r.run(&["--once"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(r.condition("web", "ZoneRedundant"), "True");
+    r.apply("bad.yaml", "kind: HAStack");
+    let output = r.run(&["--once"]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_health_tell_the_truth() {
+    let mut r = Rehearsal::new(TWO_ZONES).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.start_with(&["--listen", "127.0.0.1:0"]);
+    r.pass(minutes(2)).await;
+    let printed = r.printed("out");
+    let address = printed
+        .split("listening on http://")
+        .nth(1)
+        .and_then(|rest| rest.lines().next())
+        .unwrap();
+    let get = async |path: &str| http_get(address, path).await;
+    assert!(get("/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(get("/readyz").await.starts_with("HTTP/1.1 200"));
+    let metrics = get("/metrics").await;
+    for line in [
+        r#"evenkeel_stack_survives_zone_loss{name="web",namespace="default",zone="ap-northeast-2a"} 1"#,
+        r#"evenkeel_nodes{component="cache",name="web",namespace="default",role="primary",zone="ap-northeast-2c"} 1"#,
+        r#"evenkeel_stack_condition{name="web",namespace="default",type="Balanced"} 1"#,
+        r#"evenkeel_zone_impaired{account="111122223333",region="ap-northeast-2",zone="ap-northeast-2a"} 0"#,
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains(r#"evenkeel_aws_requests_total{operation="DescribeReplicationGroups",outcome="ok",service="elasticache"}"#));
+    // AWS out of reach for long: alive, not ready.
+    r.sim
+        .fault_yaml("{service: elasticache, error: {code: InternalFailure, status: 500}}")
+        .unwrap();
+    r.pass(minutes(12)).await;
+    assert!(get("/healthz").await.starts_with("HTTP/1.1 200"));
+    let ready = get("/readyz").await;
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("was last read completely"), "{ready}");
+    // A deleted stack's series vanish.
+    r.sim.clear_faults();
+    fs::remove_file(r.folder().join("web.yaml")).unwrap();
+    r.pass(minutes(2)).await;
+    assert!(!get("/metrics").await.contains(r#"name="web""#));
+}
+
+async fn http_get(address: &str, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}

@@ -1,0 +1,247 @@
+//! The real binary against the simulator on a stepped clock: days pass in seconds.
+
+use evenkeel_sim::{Call, ClockMode, Sim};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A simulated AWS and a folder of manifests.
+pub struct Rehearsal {
+    pub sim: Sim,
+    dir: TempDir,
+    child: Option<Child>,
+    starts: usize,
+}
+
+/// Real time that anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+impl Rehearsal {
+    pub async fn new(world: &str) -> Self {
+        let sim = Sim::builder()
+            .world_yaml(world)
+            .clock(ClockMode::Stepped)
+            .start()
+            .await
+            .unwrap();
+        Self {
+            sim,
+            dir: TempDir::new().unwrap(),
+            child: None,
+            starts: 0,
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join(".evenkeel")
+    }
+
+    /// Writes a manifest; a running loop sees it.
+    pub fn apply(&self, file: &str, text: &str) {
+        fs::write(self.dir.path().join(file), text).unwrap();
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("HOME", self.dir.path())
+            .arg("run")
+            .arg("--file")
+            .arg(self.dir.path())
+            .args(["--aws-endpoint-url", &self.sim.endpoint_url()])
+            .args(["--clock-url", &self.sim.endpoint_url()])
+            .args(["--installation", "demo"]);
+        command
+    }
+
+    /// Starts the loop; what it prints is in `out-<n>.log` and `err-<n>.log`.
+    pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    pub fn start_with(&mut self, arguments: &[&str]) {
+        assert!(self.child.is_none(), "one loop at a time");
+        self.starts += 1;
+        let log = |kind: &str| fs::File::create(self.log(kind)).unwrap();
+        let child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log("out"))
+            .stderr(log("err"))
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Runs the command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = tokio::process::Command::from(self.command());
+        command.args(arguments).output().await.unwrap()
+    }
+
+    pub fn log(&self, kind: &str) -> PathBuf {
+        self.dir.path().join(format!("{kind}-{}.log", self.starts))
+    }
+
+    pub fn printed(&self, kind: &str) -> String {
+        fs::read_to_string(self.log(kind)).unwrap()
+    }
+
+    /// SIGKILL: nothing is said, nothing is finished.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("a loop runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // It may not have been waiting at the clock, which then would wait for it.
+        self.sim.forget_client(&format!("evenkeel-{}", child.id()));
+    }
+
+    /// Sends a signal and waits for the end.
+    pub async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
+        let mut child = self.child.take().expect("a loop runs");
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Lets simulated time pass; the loop does everything that is due on the way.
+    pub async fn pass(&mut self, by: SignedDuration) {
+        let to = self.sim.now() + by;
+        let clients = usize::from(self.child.is_some());
+        let advanced = self.sim.advance_expecting(to, clients, PATIENCE).await;
+        if let Err(error) = advanced {
+            panic!("{error:?}\n{}", self.story());
+        }
+        if let Some(child) = &mut self.child {
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "the loop ended: {ended:?}\n{}",
+                self.printed("err")
+            );
+        }
+    }
+
+    /// Waits (in real time) until something holds.
+    pub async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < PATIENCE, "never: {what}\n{}", self.story());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Lets time pass in steps until something holds, at most so long.
+    pub async fn pass_until(&mut self, at_most: SignedDuration, what: &str, holds: impl Fn(&Self) -> bool) {
+        let end = self.sim.now() + at_most;
+        while !holds(self) {
+            assert!(self.sim.now() < end, "never: {what}\n{}", self.story());
+            self.pass(minutes(1)).await;
+        }
+    }
+
+    pub fn status_text(&self, stack: &str) -> String {
+        fs::read_to_string(self.state().join(format!("{stack}.status.yaml")))
+            .unwrap_or_else(|e| panic!("{stack}: {e}\n{}", self.story()))
+    }
+
+    pub fn status(&self, stack: &str) -> Value {
+        let file: Value = serde_saphyr::from_str(&self.status_text(stack)).unwrap();
+        file["status"].clone()
+    }
+
+    pub fn condition(&self, stack: &str, kind: &str) -> String {
+        let status = self.status(stack);
+        let found = status["conditions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["type"] == kind);
+        found.unwrap()["status"].as_str().unwrap().to_owned()
+    }
+
+    pub fn balanced(&self, stack: &str) -> bool {
+        self.condition(stack, "Balanced") == "True" && self.condition(stack, "Reconciling") == "False"
+    }
+
+    /// Guardrails that hold something now.
+    pub fn holds(&self, stack: &str) -> Vec<String> {
+        let status = self.status(stack);
+        let holds = status["plan"]["holds"].as_array().cloned().unwrap_or_default();
+        let mut names: Vec<String> = holds
+            .iter()
+            .map(|h| h["guardrail"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Mutating calls as AWS received them.
+    pub fn changes(&self) -> Vec<Call> {
+        self.sim.calls().into_iter().filter(|c| c.mutating).collect()
+    }
+
+    pub fn change_names(&self) -> Vec<String> {
+        self.changes().into_iter().map(|c| c.operation).collect()
+    }
+
+    /// Everything that helps to understand a failure.
+    pub fn story(&self) -> String {
+        let calls: Vec<String> = self
+            .changes()
+            .iter()
+            .map(|c| format!("{} {} {:?} {:?}", c.at, c.operation, c.params, c.error))
+            .collect();
+        let statuses: Vec<String> = fs::read_dir(self.state())
+            .map(|entries| {
+                let paths = entries.flatten().map(|e| e.path());
+                let yaml = paths.filter(|p| p.extension().is_some_and(|e| e == "yaml"));
+                yaml.map(|p| fs::read_to_string(p).unwrap_or_default()).collect()
+            })
+            .unwrap_or_default();
+        let log = |kind| fs::read_to_string(self.log(kind)).unwrap_or_default();
+        format!(
+            "now {}\nchanges:\n{}\nstatus:\n{}\nprinted:\n{}\nlog:\n{}",
+            self.sim.now(),
+            calls.join("\n"),
+            statuses.join("\n"),
+            log("out"),
+            log("err")
+        )
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
