@@ -7,7 +7,7 @@ use super::args::{AwsArgs, InstallationArgs};
 use super::exit::Exit;
 use super::online::{self, Survey};
 use super::settings::Settings;
-use super::{connect, manifests};
+use super::{clock, connect, manifests};
 use crate::api::OWNER_TAG;
 use crate::plan::Intent;
 use crate::topology::{Region, StackName};
@@ -53,7 +53,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
             "claiming needs the name of this installation: give --installation or set EVENKEEL_INSTALLATION"
         );
     };
-    let clock = connect::clock(&args.aws, "claim").await?;
+    let clock = clock::clock(&args.aws).await?;
     let intents: Vec<Intent> = manifests::load(&args.file)?
         .into_iter()
         .map(|s| s.intent)

@@ -5,7 +5,7 @@ use super::discover::{self, Found};
 use super::exit::Exit;
 use super::online::{self, Seen};
 use super::target::{self, PlaceArgs};
-use super::{connect, judged};
+use super::{clock, judged};
 use crate::api;
 use crate::report::explain;
 use crate::topology::{Owner, Role, Shard, ShardId, StackName};
@@ -32,7 +32,7 @@ pub struct Args {
 const LISTED: usize = 16;
 
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let clock = connect::clock(&args.aws, "init").await?;
+    let clock = clock::clock(&args.aws).await?;
     let survey = target::survey(&args.cache, &args.place, &args.aws, &clock).await?;
     let mut found = target::found(&survey, &args.cache, &args.place)?;
     let name = args.name.unwrap_or_else(|| found.stack.name.clone());

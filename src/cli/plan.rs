@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::judged::{self, Judged, Output};
 use super::settings::Settings;
 use super::target::TargetArgs;
-use super::{connect, manifests, offline, online};
+use super::{clock, manifests, offline, online};
 use crate::plan::Intent;
 use anyhow::bail;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -58,7 +58,7 @@ async fn online(args: &Args) -> anyhow::Result<Vec<Judged>> {
     if args.at.is_some() {
         bail!("--at goes with --from: AWS can only be asked about now");
     }
-    let clock = connect::clock(&args.aws, "plan").await?;
+    let clock = clock::clock(&args.aws).await?;
     let intents = args.target.intents(&args.aws, &clock).await?;
     let installation = args.installation.installation.as_deref();
     let seen = online::look(&args.aws, installation, &intents, &clock).await?;

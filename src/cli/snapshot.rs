@@ -3,7 +3,7 @@
 use super::args::{AwsArgs, InstallationArgs};
 use super::exit::Exit;
 use super::target::TargetArgs;
-use super::{connect, online};
+use super::{clock, online};
 use crate::report::snapshot;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
 
 /// Prints one snapshot, or an array of them for several stacks.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let clock = connect::clock(&args.aws, "snapshot").await?;
+    let clock = clock::clock(&args.aws).await?;
     let intents = args.target.intents(&args.aws, &clock).await?;
     let installation = args.installation.installation.as_deref();
     let seen = online::look(&args.aws, installation, &intents, &clock).await?;
