@@ -1,7 +1,7 @@
 //! Arguments as typed. Every flag has an environment variable: `EVENKEEL_` and its name in capitals.
 
 use super::settings::ColorChoice;
-use super::{plan, run};
+use super::{claim, init, plan, run, snapshot};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -28,6 +28,12 @@ pub struct Cli {
 pub enum Command {
     /// Can each zone be lost right now? What is wrong, what would be done, what does it wait for? Changes nothing.
     Plan(plan::Args),
+    /// Print a HAStack for replication groups that exist, in Observe mode, with what was found as comments.
+    Init(init::Args),
+    /// Write the owner's tag on the resources of stacks, after showing it and asking. Without it nothing acts.
+    Claim(claim::Args),
+    /// Print the observation that a plan rests on, for `plan --from`.
+    Snapshot(snapshot::Args),
     /// Keep the stacks of a folder of manifests balanced: the loop, without Kubernetes.
     Run(run::Args),
     /// Print the CustomResourceDefinitions.
@@ -55,6 +61,57 @@ pub struct AwsArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct InstallationArgs {
     /// Name of this installation, as in the tag evenkeel.dev/owner. Without it nothing is ever changed.
-    #[arg(long, value_name = "NAME", env = "EVENKEEL_INSTALLATION", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", env = "EVENKEEL_INSTALLATION", value_parser = installation_name)]
     pub installation: Option<String>,
+}
+
+/// It becomes the first part of a tag, `<installation>/<namespace>/<stack>`.
+fn installation_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if (1..=63).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("use up to 63 letters, digits, '-', '_' and '.'".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_flag_has_its_environment_variable() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        let mut flags = 0;
+        for part in std::iter::once(&command).chain(command.get_subcommands()) {
+            for arg in part
+                .get_arguments()
+                .filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+            {
+                let wanted = format!("EVENKEEL_{}", arg.get_id().as_str().to_uppercase());
+                let found = arg.get_env().map(|e| e.to_string_lossy().into_owned());
+                assert_eq!(found, Some(wanted), "{} {}", part.get_name(), arg.get_id());
+                flags += 1;
+            }
+        }
+        assert!(flags > 20, "{flags}");
+    }
+
+    #[test]
+    fn the_rehearsals_clock_is_hidden() {
+        for part in Cli::command().get_subcommands() {
+            let clock = part.get_arguments().find(|a| a.get_id() == "clock_url");
+            assert!(clock.is_none_or(clap::Arg::is_hide_set), "{}", part.get_name());
+        }
+    }
+
+    #[test]
+    fn an_installations_name_fits_into_a_tag() {
+        assert_eq!(installation_name("prod-1.eu_a"), Ok("prod-1.eu_a".to_owned()));
+        for wrong in ["", "a/b", "a b", "é"] {
+            assert!(installation_name(wrong).is_err(), "{wrong:?}");
+        }
+    }
 }

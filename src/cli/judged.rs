@@ -65,3 +65,28 @@ fn exit_of(judged: &Judged) -> Exit {
         Exit::Ok
     }
 }
+
+/// A comment of a manifest, wrapped.
+pub fn comment(text: &str, prefix: &str) -> String {
+    wrapped(text)
+        .iter()
+        .map(|line| format!("{prefix}{line}\n"))
+        .collect()
+}
+
+/// Lines of about 100 characters.
+pub fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if !lines[last].is_empty() && lines[last].len() + word.len() > 100 {
+            lines.push(word.to_owned());
+        } else {
+            if !lines[last].is_empty() {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        }
+    }
+    lines
+}

@@ -4,27 +4,34 @@
 //! one file per subcommand. Nothing here decides anything about a stack: that is [`crate::plan`].
 
 pub mod args;
+pub mod claim;
 pub mod clock;
+pub mod connect;
 pub mod crds;
 mod discover;
 pub mod exit;
+pub mod init;
 pub mod judged;
 pub mod manifests;
 mod offline;
+mod online;
 pub mod plan;
 pub mod run;
 pub mod settings;
+pub mod snapshot;
+pub mod target;
 
 use args::{Cli, Command};
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use exit::Exit;
 use settings::Settings;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Parses the process's arguments, runs the command, prints its error if it has one.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -36,6 +43,19 @@ pub fn main() -> ExitCode {
             Exit::Error.into()
         }
     }
+}
+
+/// What was typed, completed by the environment.
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if let Some((_, typed)) = matches.subcommand()
+        && let Command::Plan(plan::Args { target, .. }) | Command::Snapshot(snapshot::Args { target, .. }) =
+            &mut cli.command
+    {
+        target.prefer_typed(|name| typed.value_source(name));
+    }
+    Ok(cli)
 }
 
 /// Help and version go to stdout with 0; every mistake in the arguments is 1 (2 means "actions are planned").
@@ -52,6 +72,9 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
     match command {
         Command::Crds => print(&crds::yaml()?),
         Command::Plan(args) => block_on(plan::run(args, settings)),
+        Command::Init(args) => block_on(init::run(args)),
+        Command::Claim(args) => block_on(claim::run(args, settings)),
+        Command::Snapshot(args) => block_on(snapshot::run(args)),
         Command::Completions { shell } => print(&completions(shell)),
         Command::Run(args) => block_on(run::run(args, settings)),
     }

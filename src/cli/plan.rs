@@ -2,31 +2,24 @@
 
 use super::args::{AwsArgs, InstallationArgs};
 use super::exit::Exit;
-use super::judged::{self, Output};
+use super::judged::{self, Judged, Output};
 use super::settings::Settings;
-use super::{manifests, offline};
+use super::target::TargetArgs;
+use super::{connect, manifests, offline, online};
 use crate::plan::Intent;
 use anyhow::bail;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use jiff::Timestamp;
 
 #[derive(Clone, Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").args(["file", "cache", "from"]).required(true).multiple(true))]
 pub struct Args {
-    /// Manifests: a file, a folder, or - for standard input. May be given several times.
-    #[arg(short, long, value_name = "FILE|DIR|-", env = "EVENKEEL_FILE", value_delimiter = None, value_parser = NonEmptyStringValueParser::new())]
-    pub file: Vec<String>,
-    /// Without a manifest: look at this replication group. May be given several times.
-    #[arg(long, value_name = "ID", env = "EVENKEEL_CACHE", conflicts_with_all = ["file", "from"], value_parser = NonEmptyStringValueParser::new())]
-    pub cache: Vec<String>,
-    /// With --cache: the zones that it must live in, by name or letter [default: those of its subnet group].
-    #[arg(long, value_name = "ZONES", env = "EVENKEEL_ZONES", requires = "cache", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
-    pub zones: Vec<String>,
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// Without AWS: judge this snapshot (see `evenkeel snapshot`). Without -f its own stack is assumed.
     #[arg(long, value_name = "SNAPSHOT", env = "EVENKEEL_FROM", value_parser = NonEmptyStringValueParser::new())]
     pub from: Option<String>,
     /// With --from: judge as of this moment [default: when the snapshot was observed].
-    #[arg(long, value_name = "TIME", env = "EVENKEEL_AT", requires = "from")]
+    #[arg(long, value_name = "TIME", env = "EVENKEEL_AT")]
     pub at: Option<Timestamp>,
     /// A table for people, or JSON (evenkeel.plan/v1).
     #[arg(
@@ -50,13 +43,8 @@ pub struct Args {
 
 pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     let judged = match &args.from {
-        Some(snapshot) => {
-            if snapshot == manifests::STDIN && args.file.iter().any(|f| f == manifests::STDIN) {
-                bail!("standard input can't be both the manifest and the snapshot");
-            }
-            offline::judge(snapshot, intents(&args)?, args.at)?
-        }
-        None => bail!("online"),
+        Some(snapshot) => offline::judge(snapshot, intents(&args, snapshot)?, args.at)?,
+        None => online(&args).await?,
     };
     super::print(&judged::render(&judged, args.output, settings)?)?;
     Ok(if args.detailed_exitcode {
@@ -66,11 +54,29 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     })
 }
 
+async fn online(args: &Args) -> anyhow::Result<Vec<Judged>> {
+    if args.at.is_some() {
+        bail!("--at goes with --from: AWS can only be asked about now");
+    }
+    let clock = connect::clock(&args.aws, "plan").await?;
+    let intents = args.target.intents(&args.aws, &clock).await?;
+    let installation = args.installation.installation.as_deref();
+    let seen = online::look(&args.aws, installation, &intents, &clock).await?;
+    Ok(seen.into_iter().map(|s| s.judged).collect())
+}
+
 /// Of the manifests; `None` where none were given.
-fn intents(args: &Args) -> anyhow::Result<Option<Vec<Intent>>> {
-    if args.file.is_empty() {
+fn intents(args: &Args, snapshot: &str) -> anyhow::Result<Option<Vec<Intent>>> {
+    let files = &args.target.file;
+    if !args.target.cache.is_empty() {
+        bail!("--cache asks AWS and --from doesn't: give one of them");
+    }
+    if files.is_empty() {
         return Ok(None);
     }
-    let stacks = manifests::load(&args.file)?;
+    if snapshot == manifests::STDIN && files.iter().any(|f| f == manifests::STDIN) {
+        bail!("standard input can't be both the manifest and the snapshot");
+    }
+    let stacks = manifests::load(files)?;
     Ok(Some(stacks.into_iter().map(|s| s.intent).collect()))
 }

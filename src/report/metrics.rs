@@ -179,7 +179,7 @@ pub struct Metrics {
     failover_seconds: HistogramVec,
     aws_requests: IntCounterVec,
     aws_seconds: HistogramVec,
-    metrics_requested: IntCounterVec,
+    bought: IntCounterVec,
     reconcile: HistogramVec,
     /// Filling and encoding go together, or two scrapes would see half a scene.
     scrape: Mutex<()>,
@@ -233,7 +233,7 @@ impl Metrics {
             )?,
             aws_requests: counter(AWS_REQUESTS)?,
             aws_seconds: histogram(AWS_SECONDS, &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0])?,
-            metrics_requested: counter(METRICS_REQUESTED)?,
+            bought: counter(METRICS_REQUESTED)?,
             reconcile: histogram(
                 RECONCILE,
                 &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0],
@@ -242,7 +242,7 @@ impl Metrics {
             scrape: Mutex::new(()),
         };
         // A counter that never moved is 0, not absent.
-        metrics.metrics_requested.with_label_values::<&str>(&[]).inc_by(0);
+        metrics.bought.with_label_values::<&str>(&[]).inc_by(0);
         Ok(metrics)
     }
 
@@ -271,7 +271,7 @@ impl Metrics {
         self.aws_seconds
             .with_label_values(&[service, operation])
             .observe(took.as_secs_f64());
-        self.metrics_requested
+        self.bought
             .with_label_values::<&str>(&[])
             .inc_by(u64::from(billed));
     }

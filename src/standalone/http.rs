@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// A loop that has not beaten for this long stands still.
-const STILL: Duration = Duration::from_secs(300);
+const STILL: Duration = Duration::from_mins(5);
 
 /// What the loop tells and the server shows.
 pub(super) struct Board {
@@ -77,7 +77,7 @@ impl Board {
         if told.not_ready.is_empty() {
             (StatusCode::OK, "ok\n".to_owned())
         } else {
-            let lines: String = told.not_ready.iter().map(|l| format!("{l}\n")).collect();
+            let lines = told.not_ready.join("\n") + "\n";
             (StatusCode::SERVICE_UNAVAILABLE, lines)
         }
     }
@@ -123,6 +123,7 @@ pub(super) async fn serve(address: SocketAddr, board: Arc<Board>) -> std::io::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     fn board() -> Board {
         Board::new(Arc::new(Metrics::new("0").unwrap()))
@@ -165,7 +166,6 @@ mod tests {
             .await
             .unwrap();
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         stream
             .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             .await

@@ -11,7 +11,7 @@ use crate::topology::StackName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "evenkeel.record/v1";
@@ -24,7 +24,7 @@ pub fn file_name(stack: &StackName, rest: &str) -> String {
 
 /// Writes `content` to `path` so that it is durable when this returns, and whole whatever happens.
 pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
-    write_with(path, content, |file, bytes| file.write_all(bytes))
+    write_with(path, content, std::io::Write::write_all)
 }
 
 type Writer = fn(&mut File, &[u8]) -> io::Result<()>;
@@ -81,7 +81,7 @@ impl FileStore {
         fs::create_dir_all(&folder)?;
         Ok(Self {
             folder,
-            write: |file, bytes| file.write_all(bytes),
+            write: std::io::Write::write_all,
         })
     }
 

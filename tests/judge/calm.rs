@@ -61,6 +61,12 @@ fn the_quiet_period_counts_from_the_latest_unrest() {
 }
 
 #[test]
+fn a_zone_that_is_still_in_trouble_has_not_begun_its_quiet_period() {
+    let scene = skewed().with(|s| s.zone("a", ZoneState::Impaired, Some(minutes_ago(5))));
+    assert_eq!(scene.held_by(&move_primary("0001")), [Guardrail::ZoneHealth]);
+}
+
+#[test]
 fn our_own_failovers_and_a_start_up_do_not_restart_the_quiet_period() {
     let own = skewed().with(|s| {
         s.history

@@ -63,7 +63,12 @@ fn a_relocation_is_completed_only_when_the_new_copy_is_healthy() {
     };
     assert_eq!(relocating("d:r*").held_by(&remove("0001", "002")), []);
     assert!(redundancy_holds(&relocating("d:r+*"), &remove("0001", "002")));
-    assert!(redundancy_holds(&relocating("d:r!*"), &remove("0001", "002")));
+    assert_eq!(
+        relocating("d:r!*")
+            .hold(Guardrail::Redundancy, &remove("0001", "002"))
+            .reason,
+        "Without node cache-0001-002, shard 0001 would have 1 healthy copy of 2."
+    );
     // The surplus may go as well as the copy that it replaces.
     assert_eq!(relocating("d:r*").held_by(&remove("0001", "003")), []);
 }
@@ -95,10 +100,16 @@ fn a_primary_is_never_removed_nor_a_node_of_unknown_role() {
 
 #[test]
 fn no_replica_is_removed_while_the_primary_is_not_healthy() {
-    let mut scene = scene("a c d", &["a:P c:r d:r*"]);
+    // Even where enough copies would be left without it.
+    let mut scene = scene("a c d e", &["a:P c:r d:r* e:r*"]);
     added(&mut scene, "0001", "003", Some("002"));
+    added(&mut scene, "0001", "004", Some("002"));
+    assert!(!redundancy_holds(&scene, &remove("0001", "002")));
     scene.node("cache-0001-001").health = Health::Unknown;
-    assert!(redundancy_holds(&scene, &remove("0001", "003")));
+    assert_eq!(
+        scene.hold(Guardrail::Redundancy, &remove("0001", "002")).reason,
+        "The primary cache-0001-001 of shard 0001 is not healthy."
+    );
 }
 
 #[test]

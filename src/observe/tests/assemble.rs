@@ -102,7 +102,11 @@ fn a_healthy_group_stands_as_told() {
 fn zones_of_nodes_outside_the_spec_are_shown_too() {
     let world = World::new("12:10").group("g", &["a b"]);
     let topology = seen(&world, "12:10");
-    let zones: Vec<&str> = topology.zones.keys().map(|z| z.as_str()).collect();
+    let zones: Vec<&str> = topology
+        .zones
+        .keys()
+        .map(crate::topology::ZoneName::as_str)
+        .collect();
     assert_eq!(zones, ["a", "b", "c"]);
 }
 

@@ -59,9 +59,8 @@ fn concerns(ticket: &Ticket, component: &ComponentName, action_type: ActionType)
 
 fn pause(outcome: &TicketOutcome, in_a_row: usize) -> Option<SignedDuration> {
     match outcome {
-        TicketOutcome::Succeeded => None,
-        // It has waited its whole deadline already.
-        TicketOutcome::NeverArrived => None,
+        // The latter has waited its whole deadline already.
+        TicketOutcome::Succeeded | TicketOutcome::NeverArrived => None,
         TicketOutcome::Refused { code, .. } if is_capacity(code) => None,
         TicketOutcome::Refused { code, .. } if is_lasting(code) => Some(HOURLY),
         TicketOutcome::Refused { .. }
@@ -199,6 +198,12 @@ mod tests {
             refused("APICallRateForCustomerExceeded"),
         )];
         assert_eq!(pause_after(&quota, &move_first()), Some(3600));
+        let blocked = [finished(
+            move_first(),
+            0,
+            refused("TestFailoverNotAvailableFault"),
+        )];
+        assert_eq!(pause_after(&blocked, &move_first()), Some(3600));
         let capacity = [finished(
             add_first(),
             0,

@@ -1,6 +1,6 @@
 //! Guardrails: each says of each action whether it must wait, why, and when to look again.
 //!
-//! All are evaluated, every refusal is reported. One file each; each is a pure function of the same [`Context`].
+//! All are evaluated, every refusal is reported. One file each; each is a pure function of the same context.
 //! A refusal of everything (`stop`, `paused`, `freshness`, `in_flight`) is one hold without an action. `stop`,
 //! `paused` and `freshness`' gaps are told even while nothing is planned, because they are why nothing will be; a
 //! record too young and a ticket in flight are told only where there is something to hold.

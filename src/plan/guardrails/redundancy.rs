@@ -63,13 +63,12 @@ fn removal(
         return Some(format!("The primary {primary} of shard {id} is not healthy."));
     }
     let wanted = target_count(ctx.input.history, shard, state.wanted.min_replicas_per_shard);
-    let members = shard.nodes.len() - 1;
     let left: Vec<&Node> = shard
         .healthy()
         .filter(|(n, _)| *n != node)
         .map(|(_, n)| n)
         .collect();
-    if members < wanted || left.len() < wanted {
+    if left.len() < wanted {
         return Some(format!(
             "Without node {node}, shard {id} would have {} healthy {} of {wanted}.",
             left.len(),

@@ -139,8 +139,11 @@ fn findings(page: &mut Page, findings: &[Finding], style: Style) {
         let head = Line::plain("  ")
             .and(paint, explain::severity(finding.severity))
             .pad(12);
-        let text =
-            Line::of(Paint::Strong, format!("{:?}: ", finding.code)).and(Paint::Plain, &finding.message);
+        let about = match &finding.component {
+            Some(component) => format!("{:?} ({component}): ", finding.code),
+            None => format!("{:?}: ", finding.code),
+        };
+        let text = Line::of(Paint::Strong, about).and(Paint::Plain, &finding.message);
         page.paragraph(head, text, style);
     }
 }

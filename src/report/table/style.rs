@@ -73,23 +73,42 @@ impl Line {
     }
 
     /// Breaks between words so that nothing goes beyond `width`; what follows the first line begins at `indent`.
+    /// A word goes on over a change of colour.
     pub(super) fn wrap(self, width: usize, indent: usize) -> Vec<Self> {
         let mut lines = Vec::new();
         let mut line = Self::default();
         let mut fresh = true;
-        for (paint, text) in self.0 {
-            for word in text.split_inclusive(' ') {
-                let shown = word.trim_end().chars().count();
-                if !fresh && line.len() + shown > width && shown > 0 {
-                    lines.push(std::mem::take(&mut line).trimmed());
-                    line = Self::plain(" ".repeat(indent));
-                }
-                fresh = false;
-                line.0.push((paint, word.to_owned()));
+        for word in self.words() {
+            let shown: usize = word
+                .0
+                .iter()
+                .map(|(_, text)| text.trim_end().chars().count())
+                .sum();
+            if !fresh && shown > 0 && line.len() + shown > width {
+                lines.push(std::mem::take(&mut line).trimmed());
+                line = Self::plain(" ".repeat(indent));
             }
+            fresh = false;
+            line = line.then(word);
         }
         lines.push(line.trimmed());
         lines
+    }
+
+    /// Words with the space after them.
+    fn words(self) -> Vec<Self> {
+        let mut words: Vec<Self> = Vec::new();
+        let mut open = false;
+        for (paint, text) in self.0 {
+            for part in text.split_inclusive(' ') {
+                match words.last_mut().filter(|_| open) {
+                    Some(word) => word.0.push((paint, part.to_owned())),
+                    None => words.push(Self::of(paint, part)),
+                }
+                open = !part.ends_with(' ');
+            }
+        }
+        words
     }
 
     fn trimmed(mut self) -> Self {
@@ -171,6 +190,9 @@ mod tests {
             width: 12,
         };
         assert_eq!(page.render(plain), "NO  one two\n    three\n    four\n");
+        let pieces = Line::of(Paint::Warn, "one two").and(Paint::Plain, ": three");
+        let shown: Vec<_> = pieces.wrap(7, 0).iter().map(Line::len).collect();
+        assert_eq!(shown, [3, 4, 5], "a colon stays with its word");
         let colour = Style { color: true, ..plain };
         assert_eq!(
             page.render(colour),

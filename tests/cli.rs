@@ -1,0 +1,457 @@
+//! The binary as people and pipelines run it, without AWS.
+
+#![allow(clippy::unwrap_used)]
+
+use rstest::rstest;
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Without the environment of this machine: no AWS configuration, no variables of ours.
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    command
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/nonexistent")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        .stdin(Stdio::null());
+    command
+}
+
+fn finish(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(args: &[&str]) -> Run {
+    finish(&mut command(args))
+}
+
+fn with_stdin(args: &[&str], text: &str) -> Run {
+    let mut child = command(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A folder of its own, gone with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("evenkeel-cli-{}-{n}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        for (name, text) in files {
+            std::fs::write(path.join(name), text).unwrap();
+        }
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+const MANIFEST: &str = "examples/nextgen-commerce.yaml";
+
+// ---------------------------------------------------------------------------------------------- exit codes
+
+#[rstest]
+#[case::nothing(&[])]
+#[case::unknown_command(&["plann"])]
+#[case::unknown_flag(&["plan", "--from", "tests/golden/balanced.yaml", "--bogus"])]
+#[case::missing_value(&["plan", "-f"])]
+#[case::bad_format(&["plan", "--from", "x", "-o", "yaml"])]
+#[case::bad_time(&["plan", "--from", "tests/golden/balanced.yaml", "--at", "noon"])]
+#[case::nothing_to_look_at(&["plan"])]
+#[case::both(&["plan", "-f", MANIFEST, "--cache", "x"])]
+#[case::cache_offline(&["plan", "--cache", "x", "--from", "tests/golden/balanced.yaml"])]
+#[case::at_online(&["plan", "-f", MANIFEST, "--at", "2026-03-01T10:00:00Z"])]
+#[case::zones_with_file(&["plan", "-f", MANIFEST, "--zones", "a,c"])]
+#[case::no_file(&["plan", "-f", "no/such/file.yaml", "--from", "tests/golden/balanced.yaml"])]
+#[case::no_snapshot(&["plan", "-f", MANIFEST, "--from", "no/such/file.json"])]
+#[case::empty_value(&["plan", "--from", ""])]
+#[case::installation(&["claim", "-f", MANIFEST, "--installation", "a/b"])]
+#[case::shell(&["completions", "cmd.exe"])]
+fn every_mistake_is_exit_1_with_a_sentence(#[case] args: &[&str]) {
+    let Run { code, out, err } = run(args);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.is_empty(), "{out}");
+    assert!(!err.trim().is_empty());
+}
+
+#[rstest]
+#[case::nothing_to_do("balanced", 0)]
+#[case::held_actions_count("primary-skew", 2)]
+#[case::zone_not_survivable("zone-down", 3)]
+#[case::not_survivable_is_more_than_actions("single-zone", 3)]
+#[case::unknown_is_the_highest("roles-unknown", 4)]
+#[case::missing("missing", 4)]
+fn detailed_exit_codes_are_asked_for(#[case] case: &str, #[case] detailed: i32) {
+    let snapshot = format!("tests/golden/{case}.yaml");
+    let plain = ["plan", "-f", MANIFEST, "--from", &snapshot];
+    assert_eq!(run(&plain).code, 0);
+    let Run { code, err, .. } = run(&[&plain[..], &["--detailed-exitcode"]].concat());
+    assert_eq!(code, detailed, "{err}");
+    assert!(err.is_empty(), "{err}");
+}
+
+#[test]
+fn of_several_stacks_the_highest_exit_code_counts() {
+    let manifest = text(MANIFEST);
+    let other = manifest.replacen("name: nextgen-commerce", "name: other", 1);
+    let snapshot = |name: &str, case: &str| {
+        let text = text(&format!("tests/golden/{case}.yaml"));
+        let text: String = text
+            .lines()
+            .filter(|l| !l.starts_with("stack:"))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        format!("stack: {{namespace: shop, name: {name}}}\n{text}")
+    };
+    let folder = Folder::new(&[
+        ("a.yaml", &manifest),
+        ("b.yml", &other),
+        ("README.md", "no manifest"),
+        (
+            "s",
+            &format!(
+                "{}---\n{}",
+                snapshot("nextgen-commerce", "balanced"),
+                snapshot("other", "zone-down")
+            ),
+        ),
+    ]);
+    let args = [
+        "plan",
+        "-f",
+        &folder.path(""),
+        "--from",
+        &folder.path("s"),
+        "-o",
+        "json",
+        "--detailed-exitcode",
+    ];
+    let Run { code, out, err } = run(&args);
+    assert_eq!(code, 3, "{err}");
+    let documents: Value = serde_json::from_str(&out).unwrap();
+    let names: Vec<_> = documents
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["stack"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["nextgen-commerce", "other"]);
+}
+
+// ---------------------------------------------------------------------------------------------- plan
+
+#[test]
+fn json_is_one_document_and_nothing_else() {
+    let Run { code, out, err } = run(&[
+        "plan",
+        "-f",
+        MANIFEST,
+        "--from",
+        "tests/golden/primary-skew.yaml",
+        "-o",
+        "json",
+    ]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["schema"], "evenkeel.plan/v1");
+    assert_eq!(plan["stack"]["name"], "nextgen-commerce");
+    assert_eq!(plan["observedAt"], "2026-03-01T10:00:00Z");
+    assert_eq!(plan["actions"][0]["type"], "MovePrimary");
+    assert_eq!(plan["holds"][0]["guardrail"], "quiet_period");
+    assert_eq!(plan["holds"][0]["retryAt"], "2026-03-01T10:20:00Z");
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_bytes() {
+    let args = [
+        "plan",
+        "-f",
+        MANIFEST,
+        "--from",
+        "tests/golden/primary-skew.yaml",
+        "-o",
+        "json",
+    ];
+    assert_eq!(run(&args).out, run(&args).out);
+}
+
+#[test]
+fn now_is_the_moment_of_the_snapshot_unless_told_otherwise() {
+    let later = run(&[
+        "plan",
+        "-f",
+        MANIFEST,
+        "--from",
+        "tests/golden/primary-skew.yaml",
+        "-o",
+        "json",
+        "--at",
+        "2026-03-01T10:21:00Z",
+    ]);
+    let plan: Value = serde_json::from_str(&later.out).unwrap();
+    let quiet = plan["holds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|h| h["guardrail"] == "quiet_period");
+    assert!(!quiet, "{plan:#}");
+    assert_eq!(plan["actions"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_table_is_plain_in_a_pipe_and_coloured_on_demand() {
+    let args = ["plan", "-f", MANIFEST, "--from", "tests/golden/zone-down.yaml"];
+    let plain = run(&args);
+    assert_eq!(plain.out, text("tests/golden/zone-down.txt"));
+    let painted = run(&[&args[..], &["--color", "always"]].concat());
+    assert_eq!(painted.out, text("tests/golden/zone-down.colour.txt"));
+}
+
+#[test]
+fn manifests_come_from_standard_input_too() {
+    let args = ["plan", "-f", "-", "--from", "tests/golden/balanced.yaml"];
+    let Run { code, out, err } = with_stdin(&args, &text(MANIFEST));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("Can shop/nextgen-commerce lose a zone right now? Yes"));
+    let args = ["plan", "-f", MANIFEST, "--from", "-"];
+    assert_eq!(with_stdin(&args, &text("tests/golden/balanced.yaml")).out, out);
+    let both = with_stdin(&["plan", "-f", "-", "--from", "-"], "");
+    assert_eq!(both.code, 1);
+    assert!(both.err.contains("can't be both"), "{}", both.err);
+}
+
+#[test]
+fn without_a_manifest_the_snapshots_own_stack_is_assumed() {
+    let Run { code, out, err } = run(&["plan", "--from", "tests/golden/zone-down.yaml", "-o", "json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let plan: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(plan["mode"], "Observe");
+    let zones: Vec<_> = plan["zones"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|z| z["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(zones, ["ap-northeast-2a", "ap-northeast-2c"]);
+    assert_eq!(plan["zones"][1]["verdict"], "Lost");
+}
+
+#[test]
+fn problems_of_manifests_are_all_printed_and_nothing_is_planned() {
+    let broken = text(MANIFEST)
+        .replacen("mode: Enforce", "mode: Enfroce", 1)
+        .replacen("quietPeriod: 30m", "quietPeriod: half an hour", 1);
+    let folder = Folder::new(&[
+        ("a.yaml", &broken),
+        ("b.yaml", &text("examples/three-zones.yaml")),
+    ]);
+    let Run { code, out, err } = run(&[
+        "plan",
+        "-f",
+        &folder.path(""),
+        "--from",
+        "tests/golden/balanced.yaml",
+    ]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 3, "{err}");
+    assert!(
+        lines[0].contains("a.yaml:10: spec.mode: \"Enfroce\" is no value that exists; did you mean Enforce?"),
+        "{err}"
+    );
+    assert!(
+        lines[1].contains("spec.guardrails.quietPeriod: \"half an hour\" is no duration; write a duration"),
+        "{err}"
+    );
+    assert_eq!(lines[2], "error: 2 problems in the manifests; nothing was done");
+}
+
+#[test]
+fn problems_of_snapshots_are_all_printed() {
+    let folder = Folder::new(&[("s.yaml", "observedAt: x\ncomponents: [{nam: sessions}]\n")]);
+    let Run { code, out, err } = run(&["plan", "-f", MANIFEST, "--from", &folder.path("s.yaml")]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(
+        err.contains("observedAt: \"x\" is no moment; write a moment such as"),
+        "{err}"
+    );
+    assert!(
+        err.contains("components[0].nam: is no field that exists; did you mean name?"),
+        "{err}"
+    );
+    assert!(
+        err.ends_with("error: 3 problems in the snapshot; nothing was planned\n"),
+        "{err}"
+    );
+}
+
+#[rstest]
+#[case::other_stack(
+    "stack: {namespace: shop, name: other}\nobservedAt: 2026-03-01T10:00:00Z",
+    "stack shop/other is not in the manifests, which name shop/nextgen-commerce"
+)]
+#[case::no_time(
+    "components: []",
+    "observedAt is missing; add the moment of the observation, or give --at"
+)]
+fn a_snapshot_that_does_not_fit_is_refused(#[case] snapshot: &str, #[case] message: &str) {
+    let folder = Folder::new(&[("s.yaml", snapshot)]);
+    let Run { code, err, .. } = run(&["plan", "-f", MANIFEST, "--from", &folder.path("s.yaml")]);
+    assert_eq!(code, 1);
+    assert!(err.contains(message), "{err}");
+}
+
+#[test]
+fn an_empty_folder_says_what_it_should_hold() {
+    let folder = Folder::new(&[("notes.txt", "x")]);
+    let Run { code, err, .. } = run(&[
+        "plan",
+        "-f",
+        &folder.path(""),
+        "--from",
+        "tests/golden/balanced.yaml",
+    ]);
+    assert_eq!(code, 1);
+    assert!(err.contains("holds no manifest (*.yaml, *.yml, *.json)"), "{err}");
+}
+
+// ---------------------------------------------------------------------------------------------- environment
+
+#[test]
+fn flags_come_from_the_environment_too() {
+    let Run { code, out, err } = finish(
+        command(&["plan"])
+            .env("EVENKEEL_FILE", MANIFEST)
+            .env("EVENKEEL_FROM", "tests/golden/zone-down.yaml")
+            .env("EVENKEEL_OUTPUT", "json")
+            .env("EVENKEEL_DETAILED_EXITCODE", "yes"),
+    );
+    assert_eq!((code, err.as_str()), (3, ""));
+    assert_eq!(
+        serde_json::from_str::<Value>(&out).unwrap()["schema"],
+        "evenkeel.plan/v1"
+    );
+}
+
+#[test]
+fn a_rehearsals_clock_is_refused_for_real_aws() {
+    let refused = |endpoint: Option<&str>| {
+        let mut command = command(&["plan", "--cache", "x", "--region", "ap-northeast-2"]);
+        command.env("EVENKEEL_CLOCK_URL", "http://127.0.0.1:9");
+        if let Some(endpoint) = endpoint {
+            command.args(["--aws-endpoint-url", endpoint]);
+        }
+        let Run { code, err, .. } = finish(&mut command);
+        code == 1 && err.contains("--clock-url is for rehearsals only")
+    };
+    assert!(refused(None));
+    assert!(refused(Some("https://elasticache.ap-northeast-2.amazonaws.com")));
+    assert!(!refused(Some("http://127.0.0.1:9")));
+}
+
+#[test]
+fn without_a_region_the_error_says_where_to_give_one() {
+    let Run { code, err, .. } = run(&["plan", "--cache", "x"]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        err,
+        "error: no AWS region is known: give --region, or set AWS_REGION or a region in your AWS profile\n"
+    );
+}
+
+#[test]
+fn without_credentials_the_error_says_how_to_get_some() {
+    let Run { code, err, .. } = run(&["plan", "-f", MANIFEST]);
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("No AWS credentials were found: set AWS_PROFILE"),
+        "{err}"
+    );
+}
+
+#[test]
+fn claiming_needs_a_name() {
+    let Run { code, err, .. } = run(&["claim", "-f", MANIFEST]);
+    assert_eq!(code, 1);
+    assert!(
+        err.contains("give --installation or set EVENKEEL_INSTALLATION"),
+        "{err}"
+    );
+}
+
+// ---------------------------------------------------------------------------------------------- the rest
+
+#[test]
+fn crds_are_printed() {
+    let Run { code, out, .. } = run(&["crds"]);
+    assert_eq!(code, 0);
+    assert_eq!(out, text("crds/hastacks.evenkeel.dev.yaml"));
+}
+
+#[rstest]
+#[case("bash")]
+#[case("zsh")]
+#[case("fish")]
+#[case("powershell")]
+#[case("elvish")]
+fn completions_know_the_flags(#[case] shell: &str) {
+    let Run { code, out, .. } = run(&["completions", shell]);
+    assert_eq!(code, 0);
+    assert!(out.contains("detailed-exitcode"));
+    assert!(!out.contains("clock-url"), "a hidden flag is not completed");
+}
+
+#[test]
+fn version_and_help_are_no_errors() {
+    let version = run(&["--version"]);
+    assert_eq!(
+        (version.code, version.out),
+        (0, format!("evenkeel {}\n", env!("CARGO_PKG_VERSION")))
+    );
+    let help = run(&["plan", "--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.out.contains("EVENKEEL_DETAILED_EXITCODE"));
+    assert!(!help.out.contains("clock-url"));
+}

@@ -1,0 +1,422 @@
+//! The binary against AWS as `evenkeel-sim` plays it on the wire.
+
+#![allow(clippy::unwrap_used)]
+
+use evenkeel::intake::{self, Source};
+use evenkeel_sim::{ClockMode, Sim};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+const WORLD: &str = include_str!("../examples/world-nextgen.yaml");
+const MANIFEST: &str = "examples/nextgen-commerce.yaml";
+
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}\n{}\n{}", self.out, self.err))
+    }
+}
+
+struct Aws(Sim);
+
+impl Aws {
+    /// Half an hour after the start: metrics have points.
+    async fn new() -> Self {
+        let builder = Sim::builder().world_yaml(WORLD).clock(ClockMode::Stepped);
+        let sim = builder.start().await.unwrap();
+        sim.advance(SignedDuration::from_mins(30)).await.unwrap();
+        Self(sim)
+    }
+
+    async fn run(&self, args: &[&str]) -> Run {
+        self.with_stdin(args, "").await
+    }
+
+    async fn with_stdin(&self, args: &[&str], text: &str) -> Run {
+        let url = self.0.endpoint_url();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+            .args(args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "ap-northeast-2")
+            .env("AWS_CONFIG_FILE", "/nonexistent")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+            .env("EVENKEEL_AWS_ENDPOINT_URL", &url)
+            .env("EVENKEEL_CLOCK_URL", &url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .await
+            .unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn mutating(&self) -> Vec<String> {
+        let calls = self.0.calls().into_iter();
+        calls.filter(|c| c.mutating).map(|c| c.operation).collect()
+    }
+
+    fn tag(&self, owner: Option<&str>) {
+        let tags = owner.map(|o| ("evenkeel.dev/owner".to_owned(), o.to_owned()));
+        self.0.set_tags("sessions", tags.into_iter().collect()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_judged_without_a_manifest() {
+    let aws = Aws::new().await;
+    let run = aws
+        .run(&["plan", "--cache", "Sessions", "--detailed-exitcode"])
+        .await;
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(
+        run.out
+            .starts_with("Can default/sessions lose a zone right now? Yes, any one of them."),
+        "{}",
+        run.out
+    );
+    let plan = aws
+        .run(&["plan", "--cache", "sessions", "-o", "json"])
+        .await
+        .json();
+    let zones: Vec<_> = plan["zones"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|z| z["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        zones,
+        ["ap-northeast-2a", "ap-northeast-2c"],
+        "those of its subnet group"
+    );
+    let nodes: Vec<_> = plan["components"][0]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| {
+            format!(
+                "{} {} {}",
+                n["id"].as_str().unwrap(),
+                n["zone"].as_str().unwrap(),
+                n["role"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        nodes,
+        [
+            "sessions-0001-001 ap-northeast-2a Primary",
+            "sessions-0001-002 ap-northeast-2c Replica",
+            "sessions-0002-001 ap-northeast-2c Primary",
+            "sessions-0002-002 ap-northeast-2a Replica",
+        ]
+    );
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_zones_asked_for_are_the_ones_judged() {
+    let aws = Aws::new().await;
+    let plan = aws
+        .run(&[
+            "plan",
+            "--cache",
+            "sessions",
+            "--zones",
+            "a,b,ap-northeast-2c",
+            "-o",
+            "json",
+        ])
+        .await
+        .json();
+    assert_eq!(plan["zones"].as_array().unwrap().len(), 3);
+    let missing = plan["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|f| f["code"] == "ZoneMissing");
+    assert!(missing, "the subnet group doesn't reach zone b: {plan:#}");
+}
+
+#[tokio::test]
+async fn a_zone_outage_is_told_as_it_is() {
+    let aws = Aws::new().await;
+    aws.0.fail_zone("ap-northeast-2a").unwrap();
+    aws.0.advance(SignedDuration::from_mins(12)).await.unwrap();
+    let run = aws.run(&["plan", "-f", MANIFEST, "--detailed-exitcode"]).await;
+    assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+    let first = run.out.lines().next().unwrap();
+    assert_eq!(
+        first,
+        "Can shop/nextgen-commerce lose a zone right now? NO, not ap-northeast-2c."
+    );
+    assert!(run.out.contains("The zone is impaired"), "{}", run.out);
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_an_error_with_a_hint() {
+    let aws = Aws::new().await;
+    let run = aws.run(&["plan", "--cache", "session"]).await;
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert_eq!(
+        run.err,
+        "error: there is no replication group session in ap-northeast-2 of account 111122223333; did you mean \
+         sessions?\n"
+    );
+    let elsewhere = aws
+        .run(&["plan", "--cache", "sessions", "--region", "eu-central-1"])
+        .await;
+    assert!(
+        elsewhere.err.contains("is it the right region and account?"),
+        "{}",
+        elsewhere.err
+    );
+}
+
+#[tokio::test]
+async fn init_writes_a_manifest_that_is_accepted_and_explains_what_it_found() {
+    let aws = Aws::new().await;
+    let run = aws
+        .run(&[
+            "init",
+            "--cache",
+            "sessions",
+            "--namespace",
+            "shop",
+            "--name",
+            "web",
+        ])
+        .await;
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    for remark in [
+        "# Can ap-northeast-2a be lost? yes.",
+        "# cache sessions, available, cluster mode enabled, Multi-AZ on, automatic failover on; 2 shards, 4 nodes",
+        "# 0001: primary in ap-northeast-2a, replica in ap-northeast-2c",
+        "# tag evenkeel.dev/owner = demo",
+        "mode: Observe",
+    ] {
+        assert!(run.out.contains(remark), "{remark}\n{}", run.out);
+    }
+    let read = intake::read(&[Source {
+        name: "init".to_owned(),
+        text: run.out.clone(),
+    }]);
+    assert_eq!(read.problems, []);
+    assert_eq!(read.stacks[0].intent.stack.to_string(), "shop/web");
+    let plan = aws
+        .with_stdin(&["plan", "-f", "-", "-o", "json"], &run.out)
+        .await
+        .json();
+    assert_eq!(plan["zones"][0]["verdict"], "Survives");
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_snapshot_is_judged_offline_as_it_was_online() {
+    let aws = Aws::new().await;
+    aws.0.fail_zone("ap-northeast-2a").unwrap();
+    aws.0.advance(SignedDuration::from_mins(8)).await.unwrap();
+    aws.0.recover_zone("ap-northeast-2a").unwrap();
+    aws.0.advance(SignedDuration::from_mins(40)).await.unwrap();
+    let online = aws
+        .run(&["plan", "-f", MANIFEST, "-o", "json", "--installation", "demo"])
+        .await
+        .json();
+    let snapshot = aws
+        .run(&["snapshot", "-f", MANIFEST, "--installation", "demo"])
+        .await;
+    let document = snapshot.json();
+    assert_eq!(document["schema"], "evenkeel.snapshot/v1");
+    assert_eq!(document["stack"]["name"], "nextgen-commerce");
+    assert!(
+        !document["failovers"].as_array().unwrap().is_empty(),
+        "{document:#}"
+    );
+    let offline = aws
+        .with_stdin(
+            &["plan", "-f", MANIFEST, "--from", "-", "-o", "json"],
+            &snapshot.out,
+        )
+        .await
+        .json();
+    for part in [
+        "id",
+        "stack",
+        "mode",
+        "observedAt",
+        "zones",
+        "verdicts",
+        "components",
+        "findings",
+        "actions",
+    ] {
+        assert_eq!(offline[part], online[part], "{part}");
+    }
+    assert!(!online["actions"].as_array().unwrap().is_empty(), "{online:#}");
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn claiming_shows_asks_and_writes_once() {
+    let aws = Aws::new().await;
+    aws.tag(None);
+    let claim = ["claim", "-f", MANIFEST, "--installation", "prod"];
+    // Nobody can be asked in a pipe: nothing is written.
+    let asked = aws.run(&claim).await;
+    assert_eq!(asked.code, 1);
+    assert!(
+        asked
+            .out
+            .contains("evenkeel.dev/owner = prod/shop/nextgen-commerce"),
+        "{}",
+        asked.out
+    );
+    assert!(
+        asked
+            .err
+            .contains("nobody can be asked: look at the tags above and add --yes"),
+        "{}",
+        asked.err
+    );
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+    let written = aws.run(&[&claim[..], &["--yes"]].concat()).await;
+    assert_eq!((written.code, written.err.as_str()), (0, ""), "{}", written.out);
+    assert!(
+        written
+            .out
+            .contains("claimed arn:aws:elasticache:ap-northeast-2:111122223333:replicationgroup:sessions"),
+        "{}",
+        written.out
+    );
+    assert_eq!(aws.mutating(), ["AddTagsToResource"]);
+    let again = aws.run(&claim).await;
+    assert_eq!(
+        (again.code, again.out.as_str()),
+        (0, "Nothing to write: everything is claimed already.\n")
+    );
+    assert_eq!(aws.mutating(), ["AddTagsToResource"]);
+}
+
+#[tokio::test]
+async fn somebody_elses_tag_is_never_overwritten() {
+    let aws = Aws::new().await;
+    for owner in ["demo", "prod/shop/other"] {
+        aws.tag(Some(owner));
+        let run = aws
+            .run(&["claim", "-f", MANIFEST, "--installation", "prod", "--yes"])
+            .await;
+        assert_eq!((run.code, run.out.as_str()), (1, ""));
+        assert!(
+            run.err.contains(&format!(
+                "sessions belongs to {owner}, and its tag is not overwritten"
+            )),
+            "{}",
+            run.err
+        );
+        assert!(
+            run.err.contains("aws elasticache remove-tags-from-resource"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn access_denied_names_the_iam_action() {
+    let aws = Aws::new().await;
+    aws.0
+        .fault_yaml("{operation: DescribeReplicationGroups, error: {code: AccessDenied, status: 403}}")
+        .unwrap();
+    let run = aws.run(&["plan", "--cache", "sessions"]).await;
+    assert_eq!((run.code, run.out.as_str()), (1, ""));
+    assert!(
+        run.err
+            .contains("add the IAM action elasticache:DescribeReplicationGroups"),
+        "{}",
+        run.err
+    );
+}
+
+#[tokio::test]
+async fn what_is_planned_waits_for_the_owner() {
+    let aws = Aws::new().await;
+    aws.tag(Some("staging"));
+    aws.0.fail_node("sessions-0001-001").unwrap();
+    aws.0.advance(SignedDuration::from_mins(90)).await.unwrap();
+    let plan = aws
+        .run(&["plan", "-f", MANIFEST, "-o", "json", "--installation", "prod"])
+        .await
+        .json();
+    let held: BTreeMap<_, _> = plan["holds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|h| (h["guardrail"].as_str().unwrap(), h["reason"].as_str().unwrap()))
+        .collect();
+    assert!(
+        held["ownership"].contains("evenkeel.dev/owner = staging"),
+        "{plan:#}"
+    );
+}
+
+#[tokio::test]
+async fn several_stacks_of_a_folder_are_read_with_one_look_at_a_region() {
+    let aws = Aws::new().await;
+    let folder = std::env::temp_dir().join(format!("evenkeel-online-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(MANIFEST)).unwrap();
+    std::fs::write(folder.join("a.yaml"), &manifest).unwrap();
+    std::fs::write(
+        folder.join("b.yaml"),
+        manifest.replacen("name: nextgen-commerce", "name: twin", 1),
+    )
+    .unwrap();
+    let mark = aws.0.mark();
+    let run = aws
+        .run(&["plan", "-f", folder.to_str().unwrap(), "-o", "json"])
+        .await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    let plans = run.json();
+    let younger = &plans[1];
+    assert_eq!(younger["stack"]["name"], "twin");
+    let told = younger["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|f| f["code"] == "ClaimedByElder");
+    assert!(told, "{younger:#}");
+    let listings = aws
+        .0
+        .calls_since(mark)
+        .into_iter()
+        .filter(|c| c.operation == "DescribeReplicationGroups")
+        .count();
+    assert_eq!(listings, 1);
+}
