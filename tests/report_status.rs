@@ -161,6 +161,30 @@ fn a_stack_is_zone_redundant_only_if_every_zone_s_loss_is_survived() {
 }
 
 #[test]
+fn a_lost_zone_is_told_with_its_evidence_and_with_what_the_lost_copies_wait_for() {
+    let waits = |shard: &str| Finding {
+        code: FindingCode::NoEligibleZone,
+        severity: Severity::Warning,
+        component: Some("cache".into()),
+        subject: shard.to_owned(),
+        message: format!("Shard {shard} waits for zone a."),
+    };
+    let mut outage = decision([Survival::Survives, Survival::Lost]);
+    outage.findings = vec![waits("0001"), waits("0002"), waits("0003")];
+    let a = outage.zones.get_mut(&"a".into()).unwrap();
+    a.zone.reasons = vec!["Its two nodes are down.".to_owned()];
+    let status = of(&intent(), &outage, &History::default());
+    assert_eq!(
+        status.zones[0].reasons,
+        ["Its two nodes are down.", "It is Survives."]
+    );
+    assert_eq!(
+        condition(&status, ConditionType::ZoneRedundant).2,
+        "b: It is Lost. Shard 0001 waits for zone a. (2 more likewise)"
+    );
+}
+
+#[test]
 fn before_anything_was_read_every_aspect_of_aws_is_unknown() {
     let intent = intent();
     let history = History::default();

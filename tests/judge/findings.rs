@@ -83,6 +83,25 @@ fn a_shortfall_with_one_copy_left_is_critical_and_one_that_our_action_explains_i
 }
 
 #[test]
+fn a_copy_of_which_nothing_is_known_is_not_called_missing() {
+    let unknown =
+        |shard: &str| scene("a c d", &[shard]).with(|s| s.node("cache-0001-002").health = Health::Unknown);
+    assert_eq!(
+        unknown("a:P c:r").found(FindingCode::ReplicaShortfall),
+        Vec::<String>::new()
+    );
+    let one_is_lost = unknown("a:P c:r d:r!").with(|s| s.wanted().min_replicas_per_shard = 2);
+    let found = one(&one_is_lost, FindingCode::ReplicaShortfall);
+    assert_eq!(
+        (found.message.as_str(), found.severity),
+        (
+            "Shard 0001 has 1 healthy copy of 3, and 1 of unknown health. AWS rebuilds a failed node in its own zone.",
+            Severity::Warning
+        )
+    );
+}
+
+#[test]
 fn a_shortfall_says_what_will_mend_it() {
     let message =
         |zones: &str, shard: &str| one(&scene(zones, &[shard]), FindingCode::ReplicaShortfall).message;

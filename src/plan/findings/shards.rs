@@ -66,16 +66,26 @@ fn shortfall(about: &mut About<'_, '_>, id: &ShardId, shard: &Shard) {
     let minimum = about.wanted.min_replicas_per_shard;
     let wanted = target_count(about.input.history, shard, minimum);
     let healthy = shard.healthy().count();
-    if healthy >= wanted {
+    let unknown = shard
+        .nodes
+        .values()
+        .filter(|n| n.health == Health::Unknown)
+        .count();
+    // A copy of which nothing is known isn't proven missing.
+    if healthy + unknown >= wanted {
         return;
     }
-    let severity = if healthy <= 1 && !our_ticket_touches(about, id) {
+    let severity = if healthy + unknown <= 1 && !our_ticket_touches(about, id) {
         Severity::Critical
     } else {
         Severity::Warning
     };
+    let perhaps = match unknown {
+        0 => String::new(),
+        n => format!(", and {n} of unknown health"),
+    };
     let message = format!(
-        "Shard {id} has {healthy} healthy {} of {wanted}. {}",
+        "Shard {id} has {healthy} healthy {} of {wanted}{perhaps}. {}",
         plural(healthy, "copy", "copies"),
         remedy(about, id, shard, wanted)
     );
