@@ -73,6 +73,7 @@ fn assert_valid(validator: &jsonschema::Validator, value: &Value) {
 // ---------------------------------------------------------------------------------------------- plan
 
 /// One of everything, with every optional field empty once and filled once.
+#[allow(clippy::too_many_lines)] // one decision with everything in it, written out
 fn decision() -> Decision {
     let action = |id: &str, kind, from: Option<&str>, to: Option<&str>| Action {
         id: ActionId(id.to_owned()),
