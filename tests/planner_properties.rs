@@ -107,6 +107,7 @@ fn wanted(stage: &Stage, id: &ShardId) -> usize {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn redundancy_is_never_worse_from_settled_state_to_settled_state_whoever_wins() {
     let mut disruptions = 0;
     for Drawn { words, stage } in drawn(0..10_000) {
@@ -124,6 +125,7 @@ fn redundancy_is_never_worse_from_settled_state_to_settled_state_whoever_wins() 
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_move_makes_any_goal_worse_whoever_wins_and_the_expected_winner_improves_one() {
     let mut moves = 0;
     for Drawn { words, stage } in drawn(10_000..20_000) {
@@ -147,6 +149,7 @@ fn no_move_makes_any_goal_worse_whoever_wins_and_the_expected_winner_improves_on
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_shard_ends_below_the_nodes_it_had_surplus_of_ours_aside() {
     for Drawn { words, stage } in drawn(20_000..30_000) {
         let actions = stage.propose().actions;
@@ -187,6 +190,7 @@ fn no_shard_ends_below_the_nodes_it_had_surplus_of_ours_aside() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn only_a_replaced_node_or_a_node_of_ours_is_ever_removed() {
     let mut removals = 0;
     for Drawn { words, stage } in drawn(30_000..40_000) {
@@ -210,6 +214,7 @@ fn only_a_replaced_node_or_a_node_of_ours_is_ever_removed() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn a_shard_never_has_two_copies_too_many_and_never_more_than_six_members() {
     for Drawn { words, stage } in drawn(40_000..50_000) {
         let mut state = stage.clone();
@@ -239,6 +244,7 @@ fn a_shard_never_has_two_copies_too_many_and_never_more_than_six_members() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn additions_come_before_disruptions_and_a_shard_is_never_disrupted_twice_at_once() {
     for Drawn { words, stage } in drawn(50_000..60_000) {
         let actions = stage.propose().actions;
@@ -273,6 +279,7 @@ fn additions_come_before_disruptions_and_a_shard_is_never_disrupted_twice_at_onc
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn planning_after_applying_is_a_no_op() {
     for Drawn { words, stage } in drawn(60_000..70_000) {
         let proposal = stage.propose();
@@ -287,6 +294,7 @@ fn planning_after_applying_is_a_no_op() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn what_remains_of_a_plan_is_the_plan_after_each_of_its_steps() {
     let mut steps = 0;
     for Drawn { words, stage } in drawn(70_000..80_000) {
@@ -309,6 +317,7 @@ fn what_remains_of_a_plan_is_the_plan_after_each_of_its_steps() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_step_is_needless() {
     for Drawn { words, stage } in drawn(80_000..90_000) {
         let proposal = stage.propose();
@@ -332,6 +341,7 @@ fn no_step_is_needless() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn the_order_in_which_things_are_listed_changes_nothing() {
     for Drawn { words, stage } in drawn(90_000..92_000) {
         let mut shuffled = stage.clone();
@@ -349,6 +359,7 @@ fn the_order_in_which_things_are_listed_changes_nothing() {
 }
 
 #[test]
+#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn a_loop_that_plans_after_each_step_settles_whoever_wins() {
     for Drawn { words, mut stage } in drawn(92_000..96_000) {
         let mut dice = Dice::new(7);

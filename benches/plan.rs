@@ -1,0 +1,75 @@
+//! Judging and planning one stack: growth with the number of shards, up to the largest group that AWS allows
+//! (500 nodes: 166 shards of three).
+
+#![allow(missing_docs)]
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
+use evenkeel::plan::{Fleet, History, Input, Intent, Purpose, plan};
+use evenkeel::topology::shorthand::topology;
+use evenkeel::topology::{StackName, Topology};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+
+fn intent() -> Intent {
+    let cache = CacheIntent {
+        replication_group: "cache".into(),
+        min_replicas_per_shard: 2,
+        max_skew: None,
+        preferred_primary_zones: BTreeSet::new(),
+    };
+    Intent {
+        stack: StackName::new("shop", "web"),
+        created: None,
+        canonical_spec: String::new(),
+        mode: Mode::Enforce,
+        policy: BTreeMap::new(),
+        region: "test-region-1".into(),
+        account_ref: None,
+        zones: ["a", "b", "c"].into_iter().map(|z| (z.into(), None)).collect(),
+        objectives: Objectives::default(),
+        max_skew: 1,
+        guardrails: GuardrailSettings::default(),
+        caches: BTreeMap::from([("cache".into(), cache)]),
+        annotations: Annotations::default(),
+        team: None,
+    }
+}
+
+/// `drawn` is repeated in turn.
+fn stack(shards: usize, drawn: &[&str]) -> Topology {
+    let all: Vec<&str> = drawn.iter().copied().cycle().take(shards).collect();
+    topology(Timestamp::UNIX_EPOCH, "a b c", &all)
+}
+
+fn planning(c: &mut Criterion) {
+    let intent = intent();
+    let (history, fleet, purpose) = (History::default(), Fleet::default(), Purpose::Propose);
+    let mut group = c.benchmark_group("plan");
+    let cases: [(&str, &[&str]); 3] = [
+        ("balanced", &["a:P b:r c:r", "b:P a:r c:r", "c:P a:r b:r"]),
+        ("all primaries in c", &["c:P a:r b:r"]),
+        ("all nodes in a and b", &["a:P b:r a:r", "b:P a:r b:r"]),
+    ];
+    for (name, drawn) in cases {
+        for shards in [5, 20, 80, 166] {
+            let topology = stack(shards, drawn);
+            let input = Input {
+                intent: &intent,
+                topology: &topology,
+                history: &history,
+                fleet: &fleet,
+                purpose: &purpose,
+                now: Timestamp::UNIX_EPOCH,
+            };
+            group.bench_function(BenchmarkId::new(name, shards), |b| {
+                b.iter(|| plan(black_box(&input)));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, planning);
+criterion_main!(benches);
