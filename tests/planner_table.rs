@@ -450,7 +450,7 @@ fn copies_come_apart_and_inside() {
 fn nodes_are_spread_when_goals_before_it_are_met() {
     check(vec![
         row(
-            "3 zones, 3 shards in a and b → 2 nodes go to c",
+            "3 zones, 3 shards in a and b → 2 nodes go to c, and 1 primary",
             "a b c",
             &["a:P b:r", "a:P b:r", "b:P a:r"],
             &[
@@ -458,6 +458,7 @@ fn nodes_are_spread_when_goals_before_it_are_met() {
                 "add 0003 c for 0003-002",
                 "remove 0001-002",
                 "remove 0003-002",
+                "move 0001",
             ],
         ),
         row(
