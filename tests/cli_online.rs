@@ -1,6 +1,6 @@
 //! The binary against AWS as `evenkeel-sim` plays it on the wire.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use evenkeel::intake::{self, Source};
 use evenkeel_sim::{ClockMode, Sim};

@@ -264,7 +264,7 @@ fn additions_come_before_disruptions_and_a_shard_is_never_disrupted_twice_at_onc
                     );
                 }
                 ActionKind::MovePrimary { shard } => {
-                    assert!(moved.insert(shard.clone()), "{words}: moved twice")
+                    assert!(moved.insert(shard.clone()), "{words}: moved twice");
                 }
                 ActionKind::RemoveReplica { .. } => {}
                 _ => assert!(
