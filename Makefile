@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 ARGS ?= --help
 
-.PHONY: help demo run dev-cluster test test-long lint gen bench audit
+.PHONY: help demo run dev-cluster test lint gen bench audit
 
 help: ## List the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,10 +26,6 @@ test: ## Set up what the tests need, then run all of them
 	@hack/prerequisites rust python go
 	hack/test
 
-test-long: ## The planner's properties over ten thousand random stacks, optimised build
-	@hack/prerequisites rust
-	$(CARGO) test --release --test planner_properties -- --ignored
-
 lint: ## Formatting, clippy, rustdoc, dependency rules, generated files up to date
 	@hack/prerequisites rust
 	hack/lint
@@ -40,7 +36,7 @@ gen: ## Regenerate what is generated: crds/, docs/schemas/
 
 bench: ## Measure judging and planning (criterion)
 	@hack/prerequisites rust
-	$(CARGO) bench --bench plan
+	$(CARGO) bench -p evenkeel-core
 
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust
