@@ -1,6 +1,6 @@
 //! End to end: the loop under test, the official SDK, the simulated AWS on the wire.
 //!
-//! Each scenario is written once over [`rig::LoopUnderTest`]; the list at the end runs them all against each shell.
+//! Each scenario is written once over [`rig::LoopUnderTest`]; the list runs them all against each shell.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,24 +19,40 @@ mod unwilling_aws;
 mod who_may_act;
 mod zone_outage;
 
+/// One scenario as a test: by itself, or once in each cluster mode that is named behind it.
+macro_rules! scenario {
+    ($shell:ty: $file:ident $name:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            crate::timed(crate::$file::$name::<$shell>()).await;
+        }
+    };
+    ($shell:ty: $file:ident $name:ident $($mode:ident)+) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $mode() {
+                    crate::timed(crate::$file::$name::<$shell>(crate::worlds::$mode())).await;
+                }
+            )+
+        }
+    };
+}
+
 macro_rules! run_all {
-    ($shell:ty: $($file:ident { $($name:ident),* $(,)? })*) => {
+    ($shell:ty: $($file:ident { $($name:ident $(in $($mode:ident)and+)?),* $(,)? })*) => {
         $(
             mod $file {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $name() {
-                        super::super::$file::$name::<$shell>().await;
-                    }
-                )*
+                $(scenario! { $shell: $file $name $($($mode)+)? })*
             }
         )*
     };
 }
 
-/// `evenkeel run`.
-mod by_standalone {
-    run_all! { super::super::standalone::Standalone:
+/// Every scenario, against one shell.
+macro_rules! every_scenario {
+    ($shell:ty) => {
+        run_all! { $shell:
         crashes {
             killed_between_prepared_and_maybe_called,
             killed_before_the_call_arrived,
@@ -62,8 +78,7 @@ mod by_standalone {
             a_group_in_one_zone_is_spread_before_its_settings_are_turned_on,
         }
         balanced {
-            a_balanced_stack_is_left_alone_cluster_mode_enabled,
-            a_balanced_stack_is_left_alone_cluster_mode_disabled,
+            a_balanced_stack_is_left_alone in enabled and disabled,
         }
         rough_network {
             half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget,
@@ -103,5 +118,18 @@ mod by_standalone {
             replica_autoscaling_up_and_down_is_let_be,
             terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit,
         }
-    }
+        }
+    };
+}
+
+/// With `--show-output` it shows which ones are slow.
+async fn timed(scenario: impl Future<Output = ()>) {
+    let since = evenkeel::clock::Stopwatch::start();
+    scenario.await;
+    println!("took {:.1} s", since.elapsed().as_secs_f64());
+}
+
+/// `evenkeel run`.
+mod by_standalone {
+    every_scenario!(crate::standalone::Standalone);
 }
