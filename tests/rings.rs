@@ -16,7 +16,14 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "aws",
         &["aws", "topology", "clock"],
-        &["aws_config", "aws_sdk_", "aws_smithy_", "tokio", "tracing"],
+        &[
+            "aws_config",
+            "aws_sdk_",
+            "aws_smithy_",
+            "aws_types",
+            "tokio",
+            "tracing",
+        ],
     ),
     (
         "observe",
@@ -64,6 +71,7 @@ const WATCHED: &[&str] = &[
     "aws_config",
     "aws_sdk_",
     "aws_smithy_",
+    "aws_types",
     "axum",
     "clap",
     "comfy_table",

@@ -24,6 +24,7 @@ const RECORD_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 pub struct Survey {
     pub view: RegionView,
     watch: ZoneWatch,
+    pub read: ReadAws,
     pub write: WriteAws,
     /// The moment after the reading.
     pub now: Timestamp,
@@ -37,10 +38,28 @@ pub async fn survey(
     groups: &BTreeSet<String>,
     clock: &AnyClock,
 ) -> anyhow::Result<Survey> {
+    let (survey, errors) = read(args, region, groups, clock).await?;
+    warn(&errors);
+    Ok(survey)
+}
+
+/// Reads what is free of charge: which groups there are, and where. What fails besides is left to the survey that
+/// follows.
+pub async fn listing(args: &AwsArgs, region: Option<Region>, clock: &AnyClock) -> anyhow::Result<Survey> {
+    let (survey, _) = read(args, region, &BTreeSet::new(), clock).await?;
+    Ok(survey)
+}
+
+async fn read(
+    args: &AwsArgs,
+    region: Option<Region>,
+    groups: &BTreeSet<String>,
+    clock: &AnyClock,
+) -> anyhow::Result<(Survey, Vec<AwsError>)> {
     let (sdk, region) = connect::sdk(args, region).await?;
     let stats = Arc::new(Stats::default());
     let read = ReadAws::new(&sdk, stats.clone());
-    let mut observer = Observer::new(read, region.clone(), PollSettings::default());
+    let mut observer = Observer::new(read.clone(), region.clone(), PollSettings::default());
     let wanted = Wanted {
         groups: groups.clone(),
         tags: groups.clone(),
@@ -50,17 +69,18 @@ pub async fn survey(
         .await
         .map_err(|error| connect::explained(&error))
         .with_context(|| format!("can't look at {region}"))?;
-    warn(&changes.errors);
     let view = observer.view().clone();
     let now = clock.now();
     let mut watch = ZoneWatch::default();
     watch.step(&view, groups, now);
-    Ok(Survey {
+    let survey = Survey {
         view,
         watch,
+        read,
         write: WriteAws::new(&sdk, stats),
         now,
-    })
+    };
+    Ok((survey, changes.errors))
 }
 
 /// Each kind of failure once.
