@@ -27,6 +27,28 @@ fn the_schemas_in_the_repository_are_those_of_the_formats() {
 }
 
 #[test]
+fn nothing_else_lies_among_the_generated_files() {
+    for (folder, wanted) in [
+        ("crds", vec!["hastacks.evenkeel.dev.yaml"]),
+        (
+            "docs/schemas",
+            vec!["plan.v1.schema.json", "snapshot.v1.schema.json"],
+        ),
+    ] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut found: Vec<String> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(
+            found, wanted,
+            "{folder}: what nothing generates any more misleads"
+        );
+    }
+}
+
+#[test]
 fn the_documents_describe_every_field() {
     use evenkeel::report::{plan_json, snapshot};
     check_fields("docs/plan-format.md", &plan_json::schema());
