@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod examples;
 mod fields;
 mod files;
 mod tables;
 
+use examples::check_examples;
 use fields::check_fields;
 use files::check_file;
 
@@ -24,6 +26,11 @@ fn the_schemas_in_the_repository_are_those_of_the_formats() {
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         check_file(&format!("docs/schemas/{name}.v1.schema.json"), &text);
     }
+}
+
+#[test]
+fn the_examples_of_planning_print_what_its_document_shows() {
+    check_examples("docs/planning.md");
 }
 
 #[test]
