@@ -212,9 +212,12 @@ fn is_a_test(name: &str, source: &str) -> bool {
         .skip(1)
         .filter_map(|rest| rest.split(['(', '<']).next());
     let (front, back) = name.split_once('…').unwrap_or((name, ""));
-    names.into_iter().any(|found| match name.contains('…') {
-        true => found.starts_with(front) && found.ends_with(back),
-        false => found == name,
+    names.into_iter().any(|found| {
+        if name.contains('…') {
+            found.starts_with(front) && found.ends_with(back)
+        } else {
+            found == name
+        }
     })
 }
 
