@@ -220,3 +220,41 @@ async fn the_second_failback_waits_for_the_first_to_recover(#[case] reading: &st
     );
     assert!(rig.applied("TestFailover") >= 2, "{}", rig.story().await);
 }
+
+/// Answers that are old, short, late or none: an outage with its replacements, tidying up and failback goes as it should.
+#[rstest]
+#[case::half_of_all_reads_a_minute_and_a_half_old("faults: [{probability: 0.5, stale: 90s}]")]
+#[case::half_of_all_reads_five_minutes_old("faults: [{probability: 0.5, stale: 5m}]")]
+#[case::three_records_a_page("faults: [{shortPages: 3}]")]
+#[case::answers_after_seconds("faults: [{probability: 0.2, latency: 50ms}]")]
+#[case::a_third_of_all_calls_fail(
+    "faults: [{probability: 0.15, throttle: true}, {probability: 0.1, error: {code: InternalFailure}}, \
+     {probability: 0.05, error: {code: ServiceUnavailable}}, {probability: 0.03, resetBefore: true}]"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_lived_through_over_a_rough_network(#[case] faults: &str) {
+    let rig: Rig<Standalone> =
+        Rig::with(&world("enabled", "['a:P b:r', 'c:P a:r']", faults), &manifest()).await;
+    rig.run_for(minutes(30)).await;
+    rig.fail_zone(A);
+    let lost_at = rig.sim.now();
+    rig.run_for(hours(2)).await;
+    rig.recover_zone(A);
+    let back_at = rig.sim.now();
+    rig.run_until("whole and balanced", hours(12), healthy_and_balanced)
+        .await;
+    nothing_wrong_was_done(&rig, lost_at..back_at).await;
+    assert_eq!(
+        rig.nodes(),
+        4,
+        "what was added is gone again\n{}",
+        rig.story().await
+    );
+    assert!(
+        (1..=2).contains(&rig.applied("IncreaseReplicaCount")),
+        "{}",
+        rig.story().await
+    );
+    assert!(rig.applied("DecreaseReplicaCount") <= 2, "{}", rig.story().await);
+    assert!(rig.applied("TestFailover") <= 1, "{}", rig.story().await);
+}
