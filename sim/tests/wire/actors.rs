@@ -110,6 +110,50 @@ async fn a_busy_group_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_person_changes_settings_removes_a_replica_and_writes_tags() {
+    let sim = stepped(&world(
+        "[{id: g, clusterMode: disabled, shards: ['a:P b:r c:r']}]",
+    ))
+    .await;
+    sim.actor_yaml("{at: 1m, does: {modify: {group: g, automaticFailover: false, multiAz: false}}}")
+        .unwrap();
+    sim.actor_yaml("{at: 10m, does: {removeReplica: {node: g-002}}}")
+        .unwrap();
+    sim.actor_yaml("{at: 20m, does: {tags: {group: g, tags: {evenkeel.dev/owner: other}}}}")
+        .unwrap();
+    minutes(&sim, 1).await;
+    assert_eq!(sim.state().groups[0].automatic_failover, "disabling");
+    minutes(&sim, 2).await;
+    let group = sim.state().groups.remove(0);
+    assert_eq!((group.automatic_failover, group.multi_az), ("disabled", false));
+    minutes(&sim, 7).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P b:r- c:r"]);
+    minutes(&sim, 12).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P c:r"]);
+    assert_eq!(sim.state().groups[0].tags["evenkeel.dev/owner"], "other");
+    assert_eq!(sim.state().actor_deeds.len(), 3);
+    assert!(sim.calls().is_empty(), "nobody's deeds but ours are calls");
+}
+
+#[tokio::test]
+async fn an_actor_repeats_its_deed_until_it_ends() {
+    let yaml = "{name: gusts, at: 5m, every: 30m, until: 70m, does: {nodeFailure: {node: sessions-0001-002, \
+                recoverAfter: 10m}}}";
+    let sim = stepped(&sessions()).await;
+    sim.actor_yaml(yaml).unwrap();
+    minutes(&sim, 120).await;
+    let state = sim.state();
+    let at: Vec<i64> = state
+        .actor_deeds
+        .iter()
+        .map(|deed| deed.at.duration_since(evenkeel_sim::STEPPED_START).as_mins())
+        .collect();
+    assert_eq!(at, [5, 35, 65]);
+    assert!(state.actor_deeds.iter().all(|deed| deed.actor == "gusts"));
+    assert_eq!(drawn(&sim, "sessions"), ["a:P c:r", "c:P a:r"]);
+}
+
+#[tokio::test]
 async fn the_weather_is_scripted_too() {
     let sim = stepped(&sessions()).await;
     sim.actor_yaml("{at: 10m, does: {zoneOutage: {zone: ap-northeast-2a, for: 20m}}}")
