@@ -205,6 +205,73 @@ fn every_document_is_reachable_from_the_readme() {
     }
 }
 
+#[test]
+fn the_readme_lists_the_permissions_that_are_used_and_no_others() {
+    use evenkeel::aws::ports::{READ_ACTIONS, WRITE_ACTIONS};
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let (_, after) = readme.split_once("Reading needs these IAM actions").unwrap();
+    let (_, block) = after.split_once("```text\n").unwrap();
+    let (block, rest) = block.split_once("```").unwrap();
+    let listed: BTreeSet<&str> = block.split_whitespace().collect();
+    assert_eq!(listed, READ_ACTIONS.iter().copied().collect());
+    let sentence = rest.split("\n\n").nth(1).unwrap();
+    assert!(sentence.starts_with("Acting needs, beyond these,"), "{sentence}");
+    let listed: BTreeSet<&str> = sentence.split('`').filter(|word| word.contains(':')).collect();
+    assert_eq!(listed, WRITE_ACTIONS.iter().copied().collect());
+}
+
+/// The commands under this heading, without their comments.
+fn commands(heading: &str) -> Vec<String> {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let (_, after) = readme.split_once(heading).unwrap();
+    let (_, block) = after.split_once("```console\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let lines = block.lines().filter_map(|line| line.strip_prefix("$ "));
+    lines
+        .map(|line| line.split(" # ").next().unwrap().trim().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_read_only_commands_of_the_readme_work_as_they_stand() {
+    let world = fs::read_to_string(Path::new(ROOT).join("examples/world-nextgen.yaml")).unwrap();
+    let sim = Sim::builder().world_yaml(&world).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("stacks")).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_evenkeel")).parent().unwrap();
+    let commands = commands("## Point it at a real account");
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    for command in commands {
+        // The loop runs until it is told to stop.
+        let command = if command.starts_with("evenkeel run") {
+            format!("{command} --once")
+        } else {
+            command
+        };
+        let output = Command::new("bash")
+            .args(["-c", &command])
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PATH", format!("{}:{}", binary.display(), env!("PATH")))
+            .env("AWS_ENDPOINT_URL", sim.endpoint_url())
+            .env("AWS_ACCESS_KEY_ID", "AKIAREADONLY00000000")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{command}\n{told}");
+    }
+    let stack = fs::read_to_string(folder.path().join("stacks/sessions.yaml")).unwrap();
+    assert!(
+        stack.contains("mode: Observe") && stack.contains("replicationGroup: sessions"),
+        "{stack}"
+    );
+    assert_eq!(sim.calls().iter().filter(|call| call.mutating).count(), 0);
+}
+
 /// Whether a test is called so; `…` stands for the rest of a name.
 fn is_a_test(name: &str, source: &str) -> bool {
     let names = source
