@@ -258,3 +258,54 @@ async fn an_outage_is_lived_through_over_a_rough_network(#[case] faults: &str) {
     assert!(rig.applied("DecreaseReplicaCount") <= 2, "{}", rig.story().await);
     assert!(rig.applied("TestFailover") <= 1, "{}", rig.story().await);
 }
+
+/// AWS takes a snapshot just when a failback is due: it is waited for, and AWS has nothing to refuse.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_is_waited_for() {
+    let actors = "actors: [{at: 15m, does: {backup: {group: sessions, for: 3h}}}]";
+    let rig: Rig<Standalone> =
+        Rig::with(&world("enabled", "['a:r c:P', 'b:r c:P']", actors), &manifest()).await;
+    rig.run_for(hours(3)).await;
+    let status = rig.status().await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "True",
+        "{}",
+        rig.story().await
+    );
+    assert!(
+        rig::hold_reason(&status, "resource_state").contains("snapshot"),
+        "{}",
+        rig.story().await
+    );
+    rig.run_until("failed back", hours(3), healthy_and_balanced).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+/// A group that AWS could not create is told as such and left alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_whose_creation_failed_is_told() {
+    let world = world("enabled", "['a:P c:r']", "").replace("shards:", "status: create-failed, shards:");
+    let rig: Rig<Standalone> = Rig::with(&world, &manifest()).await;
+    rig.run_for(hours(1)).await;
+    let status = rig.status().await;
+    assert_eq!(
+        status["components"][0]["status"],
+        "CreateFailed",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "Unknown",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}

@@ -1,6 +1,6 @@
 //! Who else acts.
 
-use crate::support::{cache, drawn, events, minutes, seconds, sessions, status, stepped, world};
+use crate::support::{cache, code, drawn, events, minutes, seconds, sessions, status, stepped, world};
 
 #[tokio::test]
 async fn a_persons_test_failover_looks_like_ours_and_uses_the_quota() {
@@ -133,6 +133,48 @@ async fn a_person_changes_settings_removes_a_replica_and_writes_tags() {
     assert_eq!(sim.state().groups[0].tags["evenkeel.dev/owner"], "other");
     assert_eq!(sim.state().actor_deeds.len(), 3);
     assert!(sim.calls().is_empty(), "nobody's deeds but ours are calls");
+}
+
+#[tokio::test]
+async fn a_persons_settings_are_refused_where_aws_refuses_them() {
+    let sim = stepped(&sessions()).await;
+    sim.actor_yaml("{does: {modify: {group: sessions, automaticFailover: false, multiAz: false}}}")
+        .unwrap();
+    minutes(&sim, 3).await;
+    let state = sim.state();
+    assert_eq!(state.groups[0].automatic_failover, "enabled");
+    assert!(
+        state.actor_deeds[0]
+            .result
+            .starts_with("InvalidParameterCombination")
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_shows_on_the_group_and_on_one_node_of_each_shard() {
+    let sim = stepped(&sessions()).await;
+    let client = cache(&sim);
+    sim.actor_yaml("{at: 1m, does: {backup: {group: sessions, for: 5m}}}")
+        .unwrap();
+    minutes(&sim, 2).await;
+    assert_eq!(status(&sim, "sessions"), "snapshotting");
+    let reply = client.describe_cache_clusters().send().await.unwrap();
+    let shown: Vec<_> = reply
+        .cache_clusters()
+        .iter()
+        .map(|c| c.cache_cluster_status().unwrap())
+        .collect();
+    assert_eq!(shown, ["available", "snapshotting", "available", "snapshotting"]);
+    let group = client.describe_replication_groups().send().await.unwrap();
+    let shards = group.replication_groups()[0].node_groups();
+    assert!(shards.iter().all(|shard| shard.status() == Some("available")));
+    let change = client
+        .test_failover()
+        .replication_group_id("sessions")
+        .node_group_id("0001");
+    assert_eq!(code(change.send().await), "InvalidReplicationGroupState");
+    minutes(&sim, 5).await;
+    assert_eq!(status(&sim, "sessions"), "available");
 }
 
 #[tokio::test]
