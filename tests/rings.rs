@@ -263,6 +263,47 @@ fn the_simulator_and_the_testkit_never_import_the_product() {
 }
 
 #[test]
+fn the_product_is_built_without_its_simulator_and_testkit() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    let mut section = "";
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let names_one = ["evenkeel-sim", "evenkeel-testkit"]
+            .iter()
+            .any(|name| line.starts_with(name));
+        assert!(
+            !names_one || section == "[dev-dependencies]",
+            "{line} stands under {section}: it would be part of the product"
+        );
+    }
+}
+
+/// Where the bans of `clippy.toml` (the machine's time, the environment) may be lifted.
+const LIFTED: &[&str] = &["sim/src/clock.rs", "src/cli/settings.rs", "src/clock.rs"];
+
+#[test]
+fn only_the_clocks_and_the_settings_read_the_machines_time_and_environment() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = ["src", "sim/src", "testkit/src"].map(|f| root.join(f)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if fs::read_to_string(&path).unwrap().contains("disallowed_methods") {
+                found.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    assert_eq!(found, LIFTED);
+}
+
+#[test]
 fn main_only_calls_the_command_line() {
     let main = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs");
     let lines = fs::read_to_string(main).unwrap().lines().count();
