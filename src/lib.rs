@@ -14,7 +14,8 @@
 //!
 //! Reading order: [`topology`] (the words), [`plan`] (what to do), [`observe`] (what is seen),
 //! [`execute`] (how one step is taken), [`standalone`] (the loop), [`cli`].
-//! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument.
+//! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument. The first two are a
+//! crate of their own, `core/`.
 
 pub mod api;
 pub mod aws;
@@ -25,7 +26,7 @@ pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;
-pub mod plan;
 pub mod report;
 pub mod standalone;
-pub mod topology;
+
+pub use evenkeel_core::{plan, topology};
