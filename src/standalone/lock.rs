@@ -50,10 +50,14 @@ impl Lock {
                 holder,
             });
         }
-        file.set_len(0)
+        // Only for the next one's error: on a full disk the lock holds without it.
+        let told = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(unusable)?;
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        if let Err(error) = told {
+            tracing::warn!(%error, "The lock file can't name its holder");
+        }
         Ok(Self { _file: file })
     }
 }

@@ -3,6 +3,7 @@
 use super::rehearsal::{Rehearsal, minutes};
 use super::{TWO_ZONES, manifest};
 use std::fs;
+use std::time::Duration;
 
 /// Both primaries stand in zone c, and nobody knows why but AWS: one failback is due.
 async fn failback_is_due() -> Rehearsal {
@@ -25,25 +26,45 @@ async fn ends_balanced_after_one_failover(r: &mut Rehearsal) {
     assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
 }
 
+/// Until TestFailover was called and hangs, before or after its effect. The rule that holds it.
+async fn until_called_and_held(r: &Rehearsal, point: &str) -> String {
+    let rule = r
+        .sim
+        .fault_yaml(&format!("{{operation: TestFailover, hold: {point}}}"))
+        .unwrap();
+    let called = async {
+        while r.sim.held(&rule) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    // The clock can't move on while the call hangs: the loop is not parked.
+    let to = r.sim.now() + minutes(90);
+    tokio::select! {
+        () = called => {}
+        end = r.sim.advance_expecting(to, 1, Duration::from_mins(1)) => panic!("never called: {end:?}\n{}", r.story()),
+    }
+    rule
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_end_while_its_call_hangs_it_takes_the_answer_down_first() {
+    let mut r = failback_is_due().await;
+    let rule = until_called_and_held(&r, "after").await;
+    r.send("-INT");
+    r.sim.release(&rule);
+    assert_eq!(r.ended().await.code(), Some(0), "{}", r.story());
+    let record = fs::read_to_string(r.state().join("records/default_web.json")).unwrap();
+    assert!(record.contains(r#""phase": "Settling""#), "{record}");
+    r.sim.clear_faults();
+    r.start();
+    ends_balanced_after_one_failover(&mut r).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_call_hangs_before_or_after_its_effect_it_is_not_sent_again() {
     for (point, applied) in [("before", false), ("after", true)] {
         let mut r = failback_is_due().await;
-        let rule = r
-            .sim
-            .fault_yaml(&format!("{{operation: TestFailover, hold: {point}}}"))
-            .unwrap();
-        let end = r.sim.now() + minutes(90);
-        // The clock can't move on while the call hangs: the loop is not parked.
-        while r.sim.held(&rule) == 0 {
-            assert!(r.sim.now() < end, "never called\n{}", r.story());
-            let to = r.sim.now() + minutes(1);
-            let moved = tokio::time::timeout(
-                std::time::Duration::from_secs(3),
-                r.sim.advance_expecting(to, 1, std::time::Duration::from_mins(1)),
-            );
-            let _ = moved.await;
-        }
+        until_called_and_held(&r, point).await;
         assert!(r.status("web")["tickets"].as_array().is_none_or(Vec::is_empty));
         r.kill();
         r.sim.clear_faults();

@@ -2,7 +2,9 @@
 
 use super::rehearsal::{Rehearsal, minutes};
 use super::{TWO_ZONES, manifest};
+use evenkeel::clock::Stopwatch;
 use std::fs;
+use std::time::Duration;
 
 async fn running() -> Rehearsal {
     let mut r = Rehearsal::new(TWO_ZONES).await;
@@ -69,9 +71,15 @@ async fn the_stop_file_holds_all_acting_and_its_removal_lets_it_go_on() {
     r.pass(minutes(10)).await;
     r.sim.recover_zone("ap-northeast-2a").unwrap();
     let stop = r.state().join("STOP");
+    let since = Stopwatch::start();
     fs::write(&stop, "release day\n").unwrap();
     r.until("the hold", || r.holds("web").contains(&"stop".to_owned()))
         .await;
+    assert!(
+        since.elapsed() < Duration::from_secs(5),
+        "seen after {:?}",
+        since.elapsed()
+    );
     r.pass(minutes(120)).await;
     assert_eq!(r.change_names(), Vec::<String>::new(), "{}", r.story());
     assert!(
@@ -81,6 +89,30 @@ async fn the_stop_file_holds_all_acting_and_its_removal_lets_it_go_on() {
     );
     fs::remove_file(&stop).unwrap();
     r.pass_until(minutes(60), "balanced", |r| r.balanced("web")).await;
+    assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_nothing_is_done_and_the_record_stays_as_it_was() {
+    let skewed = TWO_ZONES.replace(r#""a:P c:r", "c:P a:r""#, r#""c:P a:r", "c:P a:r""#);
+    let mut r = Rehearsal::new(&skewed).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.start();
+    r.pass(minutes(5)).await;
+    r.kill();
+    let record = r.state().join("records/default_web.json");
+    let before = fs::read(&record).unwrap();
+    // The failback that is due in half an hour can't be recorded, so it doesn't happen.
+    r.start_on_a_full_disk();
+    r.pass(minutes(120)).await;
+    assert_eq!(r.change_names(), Vec::<String>::new(), "{}", r.story());
+    assert_eq!(fs::read(&record).unwrap(), before);
+    let records = fs::read_dir(r.state().join("records")).unwrap().count();
+    assert_eq!(records, 1, "no half-written file takes the room");
+    r.kill();
+    r.start();
+    r.pass_until(minutes(60), "balanced once there is room", |r| r.balanced("web"))
+        .await;
     assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
 }
 

@@ -76,6 +76,22 @@ impl Rehearsal {
         self.start_with(&[]);
     }
 
+    /// Starts the loop where no file can grow: every write to one fails, as on a full disk.
+    pub fn start_on_a_full_disk(&mut self) {
+        assert!(self.child.is_none(), "one loop at a time");
+        let plain = self.command();
+        let mut full = Command::new("sh");
+        full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .env_clear()
+            .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.child = Some(full.spawn().unwrap());
+    }
+
     pub fn start_with(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "one loop at a time");
         self.starts += 1;
@@ -116,10 +132,18 @@ impl Rehearsal {
 
     /// Sends a signal and waits for the end.
     pub async fn signal(&mut self, signal: &str) -> std::process::ExitStatus {
-        let mut child = self.child.take().expect("a loop runs");
-        let pid = child.id().to_string();
+        self.send(signal);
+        self.ended().await
+    }
+
+    pub fn send(&self, signal: &str) {
+        let pid = self.child.as_ref().expect("a loop runs").id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let mut child = self.child.take().expect("a loop runs");
         let begun = Stopwatch::start();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
