@@ -13,13 +13,15 @@
 //! ```
 //!
 //! Reading order: [`topology`] (the words), [`plan`] (what to do), [`observe`] (what is seen),
-//! [`execute`] (how one step is taken), [`standalone`] (the loop), [`cli`].
+//! [`execute`] (how one step is taken), [`standalone`] (the loop over files), [`controller`] (the loop on Kubernetes),
+//! [`cli`].
 //! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument.
 
 pub mod api;
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod controller;
 pub mod document;
 pub mod engine;
 pub mod execute;
@@ -27,5 +29,6 @@ pub mod intake;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod shell;
 pub mod standalone;
 pub mod topology;

@@ -1,11 +1,12 @@
 //! `evenkeel run` as a child process: the real binary, the real SDK, real signals.
 
 use super::rig::{Damage, LoopUnderTest};
+use evenkeel::clock::Stopwatch;
 use evenkeel_sim::Sim;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub struct Standalone {
     dir: tempfile::TempDir,
@@ -86,14 +87,14 @@ impl LoopUnderTest for Standalone {
         let mut child = self.child.take().expect("it is running");
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(20));
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 assert!(status.success(), "it ended with {status}\n{}", self.log().await);
                 return;
             }
             assert!(
-                Instant::now() < deadline,
+                waited.elapsed() < limit,
                 "it does not end on SIGTERM\n{}",
                 self.log().await
             );
