@@ -7,9 +7,10 @@ use evenkeel_sim::{ClockMode, Sim};
 use jiff::SignedDuration;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 const WORLD: &str = include_str!("../examples/world-nextgen.yaml");
@@ -42,9 +43,10 @@ impl Aws {
         self.with_stdin(args, "").await
     }
 
-    async fn with_stdin(&self, args: &[&str], text: &str) -> Run {
+    fn command(&self, args: &[&str]) -> Command {
         let url = self.0.endpoint_url();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command
             .args(args)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
@@ -55,11 +57,13 @@ impl Aws {
             .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
             .env("EVENKEEL_AWS_ENDPOINT_URL", &url)
             .env("EVENKEEL_CLOCK_URL", &url)
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    async fn with_stdin(&self, args: &[&str], text: &str) -> Run {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         child
             .stdin
             .take()
@@ -75,6 +79,26 @@ impl Aws {
         }
     }
 
+    /// Standard input is a terminal, where a person takes their time with the answer.
+    async fn at_a_terminal(&self, args: &[&str], meanwhile: impl FnOnce(), answer: &str) -> Run {
+        let (mut person, terminal) = terminal();
+        let mut child = self.command(args).stdin(terminal).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let mut err = Vec::new();
+        while !err.ends_with(b"[y/N] ") {
+            err.push(stderr.read_u8().await.unwrap());
+        }
+        meanwhile();
+        std::io::Write::write_all(&mut person, answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        stderr.read_to_end(&mut err).await.unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(err).unwrap(),
+        }
+    }
+
     fn mutating(&self) -> Vec<String> {
         let calls = self.0.calls().into_iter();
         calls.filter(|c| c.mutating).map(|c| c.operation).collect()
@@ -84,6 +108,22 @@ impl Aws {
         let tags = owner.map(|o| ("evenkeel.dev/owner".to_owned(), o.to_owned()));
         self.0.set_tags("sessions", tags.into_iter().collect()).unwrap();
     }
+}
+
+/// Both ends of a new terminal: the person's and the program's.
+fn terminal() -> (File, File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let mut options = File::options();
+    let terminal = options
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    (person.into(), terminal)
 }
 
 #[tokio::test]
@@ -324,6 +364,44 @@ async fn claiming_shows_asks_and_writes_once() {
 }
 
 #[tokio::test]
+async fn only_a_clear_yes_to_the_question_writes() {
+    let aws = Aws::new().await;
+    aws.tag(None);
+    let claim = ["claim", "-f", MANIFEST, "--installation", "prod"];
+    for answer in ["\n", "n\n", "yess\n"] {
+        let run = aws.at_a_terminal(&claim, || {}, answer).await;
+        assert_eq!(run.code, 1, "{answer:?}: {}", run.err);
+        assert!(
+            run.err.starts_with("Write 1 tag? [y/N] ") && run.err.contains("nothing was written"),
+            "{answer:?}: {}",
+            run.err
+        );
+    }
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+    let run = aws.at_a_terminal(&claim, || {}, "Yes\n").await;
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(aws.mutating(), ["AddTagsToResource"]);
+}
+
+#[tokio::test]
+async fn what_somebody_claims_while_the_question_stands_is_not_overwritten() {
+    let aws = Aws::new().await;
+    aws.tag(None);
+    let claim = ["claim", "-f", MANIFEST, "--installation", "prod"];
+    let run = aws
+        .at_a_terminal(&claim, || aws.tag(Some("other-cluster")), "y\n")
+        .await;
+    assert_eq!(run.code, 1, "{}", run.out);
+    assert!(
+        run.err
+            .contains("replicationgroup:sessions was claimed by other-cluster meanwhile"),
+        "{}",
+        run.err
+    );
+    assert_eq!(aws.mutating(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn somebody_elses_tag_is_never_overwritten() {
     let aws = Aws::new().await;
     for owner in ["demo", "prod/shop/other"] {
@@ -362,6 +440,43 @@ async fn access_denied_names_the_iam_action() {
         "{}",
         run.err
     );
+}
+
+#[tokio::test]
+async fn each_way_of_not_getting_in_has_its_own_sentence() {
+    let table = [
+        ("ExpiredToken", "The AWS session has expired: sign in again"),
+        ("InvalidClientTokenId", "AWS doesn't know these credentials"),
+        (
+            "SignatureDoesNotMatch",
+            "AWS refuses the signature: check the secret access key",
+        ),
+        ("AccessDenied", "add the IAM action elasticache:"),
+        (
+            "OptInRequired",
+            "The account isn't subscribed to this service or region",
+        ),
+    ];
+    let aws = Aws::new().await;
+    for command in [
+        &["plan", "--cache", "sessions"][..],
+        &["init", "--cache", "sessions"],
+        &["snapshot", "-f", MANIFEST],
+        &["claim", "-f", MANIFEST, "--installation", "prod"],
+    ] {
+        for (code, sentence) in table {
+            aws.0.clear_faults();
+            let fault = format!("{{service: elasticache, error: {{code: {code}, status: 403}}}}");
+            aws.0.fault_yaml(&fault).unwrap();
+            let run = aws.run(command).await;
+            assert_eq!((run.code, run.out.as_str()), (1, ""), "{command:?} {code}");
+            assert!(run.err.contains(sentence), "{command:?} {code}: {}", run.err);
+            let others = table.iter().filter(|(_, other)| *other != sentence);
+            for (_, other) in others {
+                assert!(!run.err.contains(other), "{command:?} {code}: {}", run.err);
+            }
+        }
+    }
 }
 
 #[tokio::test]

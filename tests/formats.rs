@@ -270,7 +270,7 @@ fn topology() -> Topology {
             "sessions".into(),
             component(
                 "sessions-prod",
-                BTreeMap::from([("0001".into(), Shard { nodes })]),
+                BTreeMap::from([("0001".into(), Shard::new(nodes))]),
             ),
         )]),
     }
@@ -834,7 +834,7 @@ fn some_component(identifier: &'static str) -> impl Strategy<Value = Component> 
                     let nodes =
                         nodes.map(|(j, n)| (NodeId::new(format!("{identifier}-{id}-{:03}", j + 1)), n));
                     let nodes = nodes.collect();
-                    (ShardId::new(id), Shard { nodes })
+                    (ShardId::new(id), Shard::new(nodes))
                 });
                 let mut component = component(identifier, shards.collect());
                 component.status = status;

@@ -1,7 +1,8 @@
 //! `evenkeel claim`: writes the owner's tag on the resources of stacks, after showing it and asking.
 //!
 //! The tag names this installation and one stack, `<installation>/<namespace>/<stack>`, so that no other stack can act
-//! on the resource. Somebody else's tag is never overwritten, and when any resource can't be claimed none is.
+//! on the resource. Somebody else's tag is never overwritten, and when any resource can't be claimed none is. Whoever is
+//! asked may take long to answer, so each tag is read again just before it is written.
 
 use super::args::{AwsArgs, InstallationArgs};
 use super::exit::Exit;
@@ -34,6 +35,7 @@ pub struct Args {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Claim {
     region: Region,
+    stack: StackName,
     arn: String,
     value: String,
 }
@@ -87,16 +89,34 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     }
     for claim in &claims {
         let survey = surveys.get(&claim.region).context("the region was surveyed")?;
-        let tags = BTreeMap::from([(OWNER_TAG.to_owned(), claim.value.clone())]);
-        survey
-            .write
-            .add_tags_to_resource(&claim.arn, &tags)
-            .await
-            .map_err(|error| connect::explained(&error))
-            .with_context(|| format!("can't tag {}", claim.arn))?;
-        println!("claimed {}", claim.arn);
+        write(claim, installation, survey).await?;
     }
     Ok(Exit::Ok)
+}
+
+/// Writes one tag, unless somebody else has claimed the resource since it was surveyed.
+async fn write(claim: &Claim, installation: &str, survey: &Survey) -> anyhow::Result<()> {
+    let tags = survey
+        .read
+        .list_tags_for_resource(&claim.arn)
+        .await
+        .map_err(|error| connect::explained(&error))
+        .with_context(|| format!("can't read the tags of {} again", claim.arn))?;
+    if let Standing::Taken(owner) = standing(tags.get(OWNER_TAG), installation, &claim.stack) {
+        bail!(
+            "{} was claimed by {owner} meanwhile, and its tag is not overwritten",
+            claim.arn
+        );
+    }
+    let tags = BTreeMap::from([(OWNER_TAG.to_owned(), claim.value.clone())]);
+    survey
+        .write
+        .add_tags_to_resource(&claim.arn, &tags)
+        .await
+        .map_err(|error| connect::explained(&error))
+        .with_context(|| format!("can't tag {}", claim.arn))?;
+    println!("claimed {}", claim.arn);
+    Ok(())
 }
 
 /// All tags to write, or every reason why some can't be.
@@ -140,6 +160,7 @@ fn claim(intent: &Intent, installation: &str, survey: &Survey, id: &str) -> anyh
     match standing(tags.get(OWNER_TAG), installation, &intent.stack) {
         Standing::Free => Ok(Some(Claim {
             region: survey.view.region.clone(),
+            stack: intent.stack.clone(),
             arn: group.arn.clone(),
             value: owner_tag(installation, &intent.stack),
         })),

@@ -24,6 +24,7 @@ const RECORD_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
 pub struct Survey {
     pub view: RegionView,
     watch: ZoneWatch,
+    pub read: ReadAws,
     pub write: WriteAws,
     /// The moment after the reading.
     pub now: Timestamp,
@@ -40,7 +41,7 @@ pub async fn survey(
     let (sdk, region) = connect::sdk(args, region).await?;
     let stats = Arc::new(Stats::default());
     let read = ReadAws::new(&sdk, stats.clone());
-    let mut observer = Observer::new(read, region.clone(), PollSettings::default());
+    let mut observer = Observer::new(read.clone(), region.clone(), PollSettings::default());
     let wanted = Wanted {
         groups: groups.clone(),
         tags: groups.clone(),
@@ -58,6 +59,7 @@ pub async fn survey(
     Ok(Survey {
         view,
         watch,
+        read,
         write: WriteAws::new(&sdk, stats),
         now,
     })

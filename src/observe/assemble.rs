@@ -6,8 +6,8 @@
 //! An error is never absence: a group is `Missing` only after a whole listing without it. Pure.
 
 use super::events::{EventsByGroup, promotions};
-use super::health::{Survey, survey_of};
-use super::roles::{EVENTS_BROKEN_AFTER, Ground, Primary, primaries};
+use super::health::{NodeHealth, Survey, Vote, survey_of};
+use super::roles::{EVENTS_BROKEN_AFTER, Ground, Primary, Unproven, primaries};
 use super::view::{RegionView, Seen, Tags};
 use super::zones::ZoneWatch;
 use crate::aws::types::{AwsError, CacheGroup, CacheMember, ErrorClass};
@@ -175,7 +175,7 @@ fn present(
     let promotions = promotions(group, evidence.events.of(&group.identifier));
     let mut shards = BTreeMap::new();
     for (id, shard) in &group.shards {
-        let primary = primaries.remove(id).unwrap_or_else(|| Err(String::new()));
+        let primary = primaries.remove(id).unwrap_or_else(|| Err(Unproven::default()));
         // Lag behind the primary of before says nothing.
         let promoted = promotions
             .iter()
@@ -188,7 +188,7 @@ fn present(
             )
         };
         let nodes = shard.members.iter().map(place).collect();
-        shards.insert(id.clone(), Shard { nodes });
+        shards.insert(id.clone(), Shard::new(nodes));
     }
     let listed: BTreeSet<&NodeId> = shards.values().flat_map(|s| s.nodes.keys()).collect();
     let members_match = group.members_listed && listed == group.member_clusters.iter().collect();
@@ -229,15 +229,13 @@ fn node(
     primary: &Primary,
     promoted: Option<Timestamp>,
 ) -> Node {
-    let (health, since) = evidence
-        .survey
-        .nodes
-        .get(id)
-        .map_or((Health::Unknown, None), |(_, h)| (h.health, h.since));
+    let (health, since) = health(evidence, id, member);
     let remembered = look.watch.since(id, health);
     let (role, role_proof) = match primary {
         Ok((node, proof)) if node == id => (Role::Primary, Some(*proof)),
         Ok((_, proof)) => (Role::Replica, Some(*proof)),
+        // Several of them: the shard knows what that means.
+        Err(unproven) if unproven.contenders.contains(id) => (Role::Primary, None),
         Err(_) => (Role::Unknown, None),
     };
     let measurable = role != Role::Primary && health == Health::Healthy;
@@ -249,6 +247,20 @@ fn node(
         health_since: [since, remembered].into_iter().flatten().min(),
         lag: measurable.then(|| lag(look, id, promoted)).flatten(),
         added_by_us: look.history.added_nodes.contains_key(id),
+    }
+}
+
+/// The health that evidence shows, and since when. In a zone that is impaired, a node of which nothing was heard is not
+/// taken for healthy on AWS's word alone: AWS shows lost nodes as `available`.
+fn health(evidence: &Evidence<'_>, id: &NodeId, member: &CacheMember) -> (Health, Option<Timestamp>) {
+    match evidence.survey.nodes.get(id).map(|(_, health)| health) {
+        Some(NodeHealth {
+            health: Health::Healthy,
+            vote: Vote::None,
+            ..
+        }) if evidence.impaired.contains(&member.zone) => (Health::Unknown, None),
+        Some(known) => (known.health, known.since),
+        None => (Health::Unknown, None),
     }
 }
 

@@ -7,6 +7,9 @@
 //! | a failover event | its node has spoken since, or was asked since and was silent while another said 1 |
 //! | any proof older than six minutes | events were not polled without a break since |
 //!
+//! Where several nodes claim to be primary, one of them is and the others are dead or cut off: the contenders are told,
+//! because none of them may then be taken for a healthy copy.
+//!
 //! Example: 12:03 point `a = 1, b = 0`; 12:04:10 event "Failover to replica node b completed". Points up to 12:04
 //! are void, so b is primary, proven by the event at 12:04:10. The point 12:05 `a = 0, b = 1` proves it anew.
 //! A point `a = 1` at 12:05 would contradict it: Unknown.
@@ -37,7 +40,24 @@ pub struct Ground<'a> {
 }
 
 /// The primary of one shard and its proof, or why it is unknown.
-pub type Primary = Result<(NodeId, RoleProof), String>;
+pub type Primary = Result<(NodeId, RoleProof), Unproven>;
+
+/// Why the primary of a shard is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unproven {
+    pub why: String,
+    /// Where several nodes claim to be it: those that may be. Empty, or at least two.
+    pub contenders: BTreeSet<NodeId>,
+}
+
+impl Unproven {
+    fn because(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            contenders: BTreeSet::new(),
+        }
+    }
+}
 
 /// The primary of each shard.
 pub fn primaries(ground: &Ground<'_>, group: &CacheGroup) -> BTreeMap<ShardId, Primary> {
@@ -62,9 +82,9 @@ pub fn primaries(ground: &Ground<'_>, group: &CacheGroup) -> BTreeMap<ShardId, P
                 if shard.members.contains_key(&node) {
                     still_holds(ground, proof, last).map(|()| (node, proof))
                 } else {
-                    Err(format!(
+                    Err(Unproven::because(format!(
                         "{node} was the last known primary and is no member any more"
-                    ))
+                    )))
                 }
             });
             (id.clone(), primary)
@@ -78,20 +98,26 @@ fn told_by_description(group: &CacheGroup, shard: &CacheShard) -> bool {
 
 /// From `CurrentRole`, unless a failover event is newer or has just contradicted it.
 fn described(shard: &CacheShard, read_at: Timestamp, last: Option<&Promotion>) -> Primary {
-    let mut primaries = shard
+    let named: BTreeSet<&NodeId> = shard
         .members
         .iter()
         .filter(|(_, m)| m.role == Some(Role::Primary))
-        .map(|(id, _)| id);
-    let (Some(primary), None) = (primaries.next(), primaries.next()) else {
-        return Err("the description does not name exactly one primary".to_owned());
+        .map(|(id, _)| id)
+        .collect();
+    let (Some(primary), 1) = (named.first().copied(), named.len()) else {
+        return Err(Unproven {
+            why: "the description does not name exactly one primary".to_owned(),
+            contenders: named.into_iter().cloned().collect(),
+        });
     };
     let complete = shard
         .members
         .values()
         .all(|m| m.role.is_some_and(|r| r != Role::Unknown));
     if !complete {
-        return Err("the description does not tell every member's role".to_owned());
+        return Err(Unproven::because(
+            "the description does not tell every member's role",
+        ));
     }
     let proof = RoleProof {
         source: RoleSource::Description,
@@ -100,10 +126,13 @@ fn described(shard: &CacheShard, read_at: Timestamp, last: Option<&Promotion>) -
     };
     match last {
         Some(p) if p.to != *primary && p.last_at >= read_at => Ok((p.to.clone(), by_event(p, p.last_at))),
-        Some(p) if p.to != *primary && read_at.duration_since(p.last_at) < UNSETTLED => Err(format!(
-            "the failover event of {} names {}, the description {primary}",
-            p.at, p.to
-        )),
+        Some(p) if p.to != *primary && read_at.duration_since(p.last_at) < UNSETTLED => Err(Unproven {
+            why: format!(
+                "the failover event of {} names {}, the description {primary}",
+                p.at, p.to
+            ),
+            contenders: [p.to.clone(), primary.clone()].into(),
+        }),
         _ => Ok((primary.clone(), proof)),
     }
 }
@@ -135,14 +164,20 @@ fn measured(ground: &Ground<'_>, shard: &CacheShard, last: Option<&Promotion>) -
             .iter()
             .find(|c| c.primary != (*c.node == event.to) && c.at.duration_since(event.last_at) < UNSETTLED);
         if let Some(claim) = against {
-            return Err(format!(
-                "the failover event of {} names {}, IsMaster of {} says otherwise at {}",
-                event.at, event.to, claim.node, claim.at
-            ));
+            return Err(Unproven {
+                why: format!(
+                    "the failover event of {} names {}, IsMaster of {} says otherwise at {}",
+                    event.at, event.to, claim.node, claim.at
+                ),
+                contenders: contenders(shard, &claims),
+            });
         }
     }
     let Some(claim) = lone_primary(&claims) else {
-        return Err(unproven(&claims));
+        return Err(Unproven {
+            why: unproven(&claims),
+            contenders: contenders(shard, &claims),
+        });
     };
     let proof = RoleProof {
         source: claim.source,
@@ -211,6 +246,15 @@ fn lone_primary<'p, 'a>(claims: &'p [Claim<'a>]) -> Option<&'p Claim<'a>> {
         .then_some(newest)
 }
 
+/// Where several members claim to be primary: all but those that say that they are not.
+fn contenders(shard: &CacheShard, claims: &[Claim<'_>]) -> BTreeSet<NodeId> {
+    if claims.iter().filter(|c| c.primary).count() < 2 {
+        return BTreeSet::new();
+    }
+    let denies = |id: &NodeId| claims.iter().any(|c| c.node == id && !c.primary);
+    shard.members.keys().filter(|id| !denies(id)).cloned().collect()
+}
+
 fn unproven(claims: &[Claim<'_>]) -> String {
     let ones: Vec<String> = claims
         .iter()
@@ -225,7 +269,7 @@ fn unproven(claims: &[Claim<'_>]) -> String {
 }
 
 /// A proof holds while it is young, or while events have been polled without a break since it.
-fn still_holds(ground: &Ground<'_>, proof: RoleProof, last: Option<&Promotion>) -> Result<(), String> {
+fn still_holds(ground: &Ground<'_>, proof: RoleProof, last: Option<&Promotion>) -> Result<(), Unproven> {
     let log = &ground.view.events;
     if ground.now.duration_since(proof.at) <= POINT_IS_FRESH {
         return Ok(());
@@ -238,9 +282,9 @@ fn still_holds(ground: &Ground<'_>, proof: RoleProof, last: Option<&Promotion>) 
     if polled && unbroken && last.is_none_or(|p| p.at <= proof.at) {
         Ok(())
     } else {
-        Err(format!(
+        Err(Unproven::because(format!(
             "the primary was last proven at {} and events since then are incomplete",
             proof.at
-        ))
+        )))
     }
 }

@@ -166,6 +166,9 @@ pub enum Durability {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shard {
     pub nodes: BTreeMap<NodeId, Node>,
+    /// Nodes whose claims to be the primary contradict each other: one of them is it, and the others are dead or cut
+    /// off, whatever is heard of them. Empty, or at least two. Their roles are `Unknown`, and none of them is `Healthy`.
+    pub disputed: BTreeSet<NodeId>,
 }
 
 /// One placed member.
@@ -258,6 +261,22 @@ pub struct WeeklyWindow {
 }
 
 impl Shard {
+    /// A shard of these nodes. Where several are `Primary`, their claims contradict each other: see
+    /// [`Shard::disputed`].
+    pub fn new(mut nodes: BTreeMap<NodeId, Node>) -> Self {
+        let claims = nodes.iter().filter(|(_, n)| n.role == Role::Primary);
+        let mut disputed: BTreeSet<NodeId> = claims.map(|(id, _)| id.clone()).collect();
+        if disputed.len() < 2 {
+            disputed.clear();
+        }
+        for (id, node) in &mut nodes {
+            if disputed.contains(id) {
+                node.doubt();
+            }
+        }
+        Self { nodes, disputed }
+    }
+
     /// The primary, when exactly one node is known to be it and no other node's role is unknown.
     pub fn primary(&self) -> Option<(&NodeId, &Node)> {
         if self.nodes.values().any(|n| n.role == Role::Unknown) {
@@ -273,6 +292,19 @@ impl Shard {
     /// Nodes whose health is `Healthy`.
     pub fn healthy(&self) -> impl Iterator<Item = (&NodeId, &Node)> {
         self.nodes.iter().filter(|(_, n)| n.health == Health::Healthy)
+    }
+}
+
+impl Node {
+    /// What it says of itself proves nothing.
+    fn doubt(&mut self) {
+        self.role = Role::Unknown;
+        self.role_proof = None;
+        self.lag = None;
+        if self.health == Health::Healthy {
+            self.health = Health::Unknown;
+            self.health_since = None;
+        }
     }
 }
 

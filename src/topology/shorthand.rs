@@ -5,7 +5,7 @@
 //!
 //! | mark | meaning |
 //! |---|---|
-//! | `P`, `r`, `?` | primary, replica, unknown role |
+//! | `P`, `r`, `?` | primary, replica, unknown role; several `P` in one shard contradict each other |
 //! | `!` | down |
 //! | `+` | creating |
 //! | `#` | health unknown |
@@ -54,12 +54,12 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
     let mut shard_map = BTreeMap::new();
     for (i, text) in shards.iter().enumerate() {
         let id = shard_id(i);
-        let mut shard = Shard::default();
+        let mut nodes = BTreeMap::new();
         for (j, word) in text.split_whitespace().enumerate() {
             let node = node(now, word).unwrap_or_else(|why| panic!("{word:?} in {text:?}: {why}"));
-            shard.nodes.insert(node_id(&id, j), node);
+            nodes.insert(node_id(&id, j), node);
         }
-        shard_map.insert(id, shard);
+        shard_map.insert(id, Shard::new(nodes));
     }
     let component = Component {
         resource: ResourceKey {

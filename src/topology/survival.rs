@@ -4,8 +4,19 @@
 //! ElastiCache promotes the least-lagging replica by itself when automatic failover is on (ElastiCache User Guide,
 //! "Minimizing downtime with Multi-AZ"). With it off, a lost primary is built anew in its own zone, which is the zone
 //! that is gone. So a shard survives a zone when its healthy primary stands elsewhere, or when a healthy copy stands
-//! elsewhere and automatic failover is on. Where roles are unknown, every node that may be the primary is tried: if
-//! all answers agree, the answer is known.
+//! elsewhere and automatic failover is on.
+//!
+//! Where roles are unknown, every node that may be the primary is tried: if all answers agree, the answer is known.
+//! Where claims contradict each other, each claimant is tried as the primary *with all others dead*: a metric that goes
+//! on after its node's death, or a primary that was cut off, looks just like a second primary. Examples, with automatic
+//! failover on:
+//!
+//! | shard | the loss of a |
+//! |---|---|
+//! | `a:? c:?`, both healthy, roles not known | survives: whichever stays is the primary or is promoted |
+//! | `a` and `c` both claim to be the primary | unknown: if the claim of `c` is the stale one, nothing is left |
+//! | `b` and `c` both claim, nothing stands in `a` | survives: the true primary is one of them |
+//! | `a` and `b` both claim, a healthy replica in `c` | survives: `b` is the primary, or the copy in `c` is promoted |
 
 use super::{ComponentName, Health, Node, NodeId, Role, Shard, Switch, ZoneName};
 use jiff::SignedDuration;
@@ -75,9 +86,22 @@ impl Fate {
 /// Worked example, `a:P c:r`: without `c` the shard keeps its primary; without `a` the copy in `c` is promoted, or,
 /// with automatic failover off, is left as a replica that nothing promotes.
 pub fn fate(shard: &Shard, zone: &ZoneName, failover: Switch) -> Fate {
+    if shard.disputed.is_empty() {
+        let possible = possible_primaries(shard);
+        return agreed(possible.map(|(id, node)| fate_if_primary(shard, zone, failover, id, node)));
+    }
+    agreed(contenders(shard).map(|id| {
+        let world = if_true(shard, id);
+        world.nodes.get(id).map_or(Fate::Empty, |node| {
+            fate_if_primary(&world, zone, failover, id, node)
+        })
+    }))
+}
+
+/// The worst of these fates when all mean the same for survival.
+fn agreed(fates: impl Iterator<Item = Fate>) -> Fate {
     let mut range: Option<(Fate, Fate)> = None;
-    for (id, node) in possible_primaries(shard) {
-        let fate = fate_if_primary(shard, zone, failover, id, node);
+    for fate in fates {
         range = range.map_or(Some((fate, fate)), |(best, worst)| {
             Some((best.min(fate), worst.max(fate)))
         });
@@ -89,9 +113,32 @@ pub fn fate(shard: &Shard, zone: &ZoneName, failover: Switch) -> Fate {
     }
 }
 
+/// Those of the disputed nodes that may be the living primary; all of them, when none looks alive.
+fn contenders(shard: &Shard) -> impl Iterator<Item = &NodeId> {
+    let alive = |id: &NodeId| shard.nodes.get(id).is_some_and(|n| n.health == Health::Unknown);
+    let nobody = !shard.disputed.iter().any(alive);
+    shard.disputed.iter().filter(move |id| nobody || alive(id))
+}
+
+/// The shard as it stands if this claim is the true one.
+fn if_true(shard: &Shard, claimant: &NodeId) -> Shard {
+    let mut world = shard.clone();
+    for id in &shard.disputed {
+        let Some(node) = world.nodes.get_mut(id) else {
+            continue;
+        };
+        node.health = match node.health {
+            Health::Unknown if id == claimant => Health::Healthy,
+            Health::Unknown => Health::Down,
+            known => known,
+        };
+    }
+    world
+}
+
 /// Every node that the evidence allows to be the primary: those known to be it and those of unknown role; all, when
 /// every node is known to be a replica (a contradiction, or a promotion not yet seen).
-pub fn possible_primaries(shard: &Shard) -> impl Iterator<Item = (&NodeId, &Node)> {
+fn possible_primaries(shard: &Shard) -> impl Iterator<Item = (&NodeId, &Node)> {
     let possible = |n: &Node| matches!(n.role, Role::Primary | Role::Unknown);
     let nobody = !shard.nodes.values().any(possible);
     shard.nodes.iter().filter(move |(_, n)| nobody || possible(n))

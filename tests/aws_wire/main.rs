@@ -1,10 +1,11 @@
 //! The product's AWS code through the real SDK, against AWS as `evenkeel-sim` plays it on the wire.
 //!
-//! `reads` and `writes` hold the ports to what AWS sends; `observer` and `counts` the poller to what it promises.
+//! `reads` and `writes` hold the ports to what AWS sends; `observer` and `counts` the poller, `fleet` the whole loop to what they promise.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod counts;
+mod fleet;
 mod observer;
 mod reads;
 mod support;

@@ -34,7 +34,7 @@ fn one_more() -> Vec<ShardIncrease> {
     ];
     vec![ShardIncrease::new(
         "0001".into(),
-        &Shard { nodes: nodes.into() },
+        &Shard::new(nodes.into()),
         &["ap-northeast-2a".into()],
     )]
 }

@@ -316,6 +316,26 @@ fn nodes_outside_the_spec_lag_and_unknown_roles_are_found_by_node_and_shard() {
 }
 
 #[test]
+fn a_disputed_primary_is_told_with_the_nodes_that_claim_to_be_it() {
+    let findings = scene("a b c", &["a:P b:P c:r", "c:? a:?"]).findings();
+    let told: Vec<&str> = findings
+        .iter()
+        .filter(|f| f.code == FindingCode::RoleUnknown)
+        .map(|f| f.message.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Which node of shard 0001 is the primary is disputed between cache-0001-001 and cache-0001-002: one of \
+             them is it, and what is heard of the others may be what they last said. It is asked for again; until \
+             then nothing that depends on it is done.",
+            "Which node of shard 0002 is the primary is not known. It is asked for again; until then nothing that \
+             depends on it is done."
+        ]
+    );
+}
+
+#[test]
 fn copies_that_somebody_else_added_stay_and_are_said_to() {
     let scene = scene("a c d", &["a:P c:r d:r", "a:P c:r d:r*", "a:P c:r"]);
     let found = one(&scene, FindingCode::SurplusReplica);

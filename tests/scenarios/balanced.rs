@@ -3,7 +3,11 @@
 use super::rig::{LoopUnderTest, Rig, condition, minutes, planned};
 use super::worlds::{Mode, manifest, world};
 
-async fn left_alone<L: LoopUnderTest>(mode: Mode, shards: &[&str]) {
+pub async fn a_balanced_stack_is_left_alone<L: LoopUnderTest>(mode: Mode) {
+    let shards: &[&str] = match mode {
+        Mode::Enabled => &["a:P c:r", "c:P a:r"],
+        Mode::Disabled => &["a:P c:r"],
+    };
     let rig: Rig<L> = Rig::with(
         &world(mode, &["a", "c"], shards, ""),
         &manifest(&["a", "c"], 1, ""),
@@ -29,12 +33,4 @@ async fn left_alone<L: LoopUnderTest>(mode: Mode, shards: &[&str]) {
         "twenty quiet poll cycles changed the status"
     );
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
-}
-
-pub async fn a_balanced_stack_is_left_alone_cluster_mode_enabled<L: LoopUnderTest>() {
-    left_alone::<L>(Mode::Enabled, &["a:P c:r", "c:P a:r"]).await;
-}
-
-pub async fn a_balanced_stack_is_left_alone_cluster_mode_disabled<L: LoopUnderTest>() {
-    left_alone::<L>(Mode::Disabled, &["a:P c:r"]).await;
 }

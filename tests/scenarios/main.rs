@@ -1,6 +1,6 @@
 //! End to end: the loop under test, the official SDK, the simulated AWS on the wire.
 //!
-//! Each scenario is written once over [`rig::LoopUnderTest`]; the list at the end runs them all against each shell.
+//! Each scenario is written once over [`rig::LoopUnderTest`]; the list runs them all against each shell.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,24 +21,40 @@ mod unwilling_aws;
 mod who_may_act;
 mod zone_outage;
 
+/// One scenario as a test: by itself, or once in each cluster mode that is named behind it.
+macro_rules! scenario {
+    ($shell:ty: $file:ident $name:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            crate::timed(crate::$file::$name::<$shell>()).await;
+        }
+    };
+    ($shell:ty: $file:ident $name:ident $($mode:ident)+) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $mode() {
+                    crate::timed(crate::$file::$name::<$shell>(crate::worlds::$mode())).await;
+                }
+            )+
+        }
+    };
+}
+
 macro_rules! run_all {
-    ($shell:ty: $($file:ident { $($name:ident),* $(,)? })*) => {
+    ($shell:ty: $($file:ident { $($name:ident $(in $($mode:ident)and+)?),* $(,)? })*) => {
         $(
             mod $file {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $name() {
-                        super::super::$file::$name::<$shell>().await;
-                    }
-                )*
+                $(scenario! { $shell: $file $name $($($mode)+)? })*
             }
         )*
     };
 }
 
-/// `evenkeel run`.
-mod by_standalone {
-    run_all! { super::super::standalone::Standalone:
+/// Every scenario, against one shell.
+macro_rules! every_scenario {
+    ($shell:ty) => {
+        run_all! { $shell:
         crashes {
             killed_between_prepared_and_maybe_called,
             killed_before_the_call_arrived,
@@ -64,8 +80,7 @@ mod by_standalone {
             a_group_in_one_zone_is_spread_before_its_settings_are_turned_on,
         }
         balanced {
-            a_balanced_stack_is_left_alone_cluster_mode_enabled,
-            a_balanced_stack_is_left_alone_cluster_mode_disabled,
+            a_balanced_stack_is_left_alone in enabled and disabled,
         }
         rough_network {
             half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget,
@@ -105,77 +120,23 @@ mod by_standalone {
             replica_autoscaling_up_and_down_is_let_be,
             terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit,
         }
-    }
+        }
+    };
+}
+
+/// With `--show-output` it shows which ones are slow.
+async fn timed(scenario: impl Future<Output = ()>) {
+    let since = evenkeel::clock::Stopwatch::start();
+    scenario.await;
+    println!("took {:.1} s", since.elapsed().as_secs_f64());
+}
+
+/// `evenkeel run`.
+mod by_standalone {
+    every_scenario!(crate::standalone::Standalone);
 }
 
 /// `evenkeel controller`, against a real API server.
 mod by_controller {
-    run_all! { super::super::controller::Controller:
-        crashes {
-            killed_between_prepared_and_maybe_called,
-            killed_before_the_call_arrived,
-            killed_after_the_call_before_its_answer,
-            killed_while_settling,
-            killed_after_the_answer_before_the_status,
-            a_truncated_record_makes_no_second_failover,
-            a_lost_record_makes_no_second_failover,
-            a_lost_record_means_not_ours_so_surplus_stays,
-        }
-        failback {
-            after_aws_fails_over_primaries_return_once_it_has_been_quiet,
-            after_a_person_fails_over_nothing_moves_until_acknowledged,
-        }
-        zone_outage {
-            three_zones_lost_copies_are_replaced_then_tidied_up,
-            three_zones_where_aws_refuses_the_increase_during_an_outage,
-            three_zones_where_dead_nodes_keep_their_last_metric,
-            two_zones_nothing_is_done_until_the_zone_is_back,
-            a_zone_that_returns_after_the_quiet_period_is_not_failed_back_to_at_once,
-        }
-        settings {
-            a_group_in_one_zone_is_spread_before_its_settings_are_turned_on,
-        }
-        balanced {
-            a_balanced_stack_is_left_alone_cluster_mode_enabled,
-            a_balanced_stack_is_left_alone_cluster_mode_disabled,
-        }
-        rough_network {
-            half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget,
-            a_reset_after_the_change_is_never_sent_again,
-            cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done,
-        }
-        unwilling_aws {
-            test_failover_blocked_is_a_hold_and_no_storm,
-            the_failover_quota_used_up_is_a_hold_with_a_retry_time,
-            an_accepted_increase_that_is_rolled_back_stops_after_three_times,
-            capacity_missing_in_one_zone_another_eligible_one_is_used,
-            a_lone_dead_node_is_left_to_aws,
-        }
-        who_may_act {
-            paused_judges_but_does_not_act,
-            observe_plans_and_never_acts,
-            approve_waits_for_the_plan_id_and_uses_it_once,
-            an_approval_does_not_cover_a_plan_that_changed,
-            policy_overrides_the_mode_for_one_action_type,
-            a_deny_window_across_midnight_in_seoul_holds_until_it_ends,
-            a_window_in_a_zone_with_summer_time_opens_on_its_own_clock,
-            nothing_disruptive_in_or_just_before_the_maintenance_window,
-            stop_halts_all_acting_until_it_is_lifted,
-            sigterm_ends_it_cleanly_and_it_goes_on_later,
-        }
-        hands_off {
-            a_missing_group_is_reported,
-            a_group_being_created_is_waited_for,
-            a_member_of_a_global_datastore_is_report_only,
-            access_denied_is_told_and_is_not_absence,
-            unknown_roles_forbid_moving_primaries,
-            without_the_owners_tag_it_prints_the_command_that_claims,
-            anothers_tag_is_respected_and_named,
-            of_two_stacks_that_name_one_group_the_elder_acts,
-        }
-        other_actors {
-            replica_autoscaling_up_and_down_is_let_be,
-            terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit,
-        }
-    }
+    every_scenario!(crate::controller::Controller);
 }

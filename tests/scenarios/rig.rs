@@ -53,7 +53,7 @@ pub struct Rig<L> {
 }
 
 /// How long (real time) the loop may work at one instant before the clock is called stuck.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 pub fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)

@@ -107,7 +107,7 @@ pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUn
         .apply("shop", &manifest(&["a", "b", "c", "d"], 2, ""))
         .await;
     rig.lut.start().await;
-    rig.run_until("three copies", hours(4), |s| healthy_and_balanced(s))
+    rig.run_until("three copies", hours(4), healthy_and_balanced)
         .await;
     assert_eq!(
         rig.zones_of_healthy("0001"),

@@ -7,6 +7,16 @@ pub enum Mode {
     Disabled,
 }
 
+/// For the list of scenarios.
+pub fn enabled() -> Mode {
+    Mode::Enabled
+}
+
+/// For the list of scenarios.
+pub fn disabled() -> Mode {
+    Mode::Disabled
+}
+
 /// One group `sessions` owned by this installation. Shards as drawn: `"a:P c:r"`.
 pub fn world(mode: Mode, zones: &[&str], shards: &[&str], more: &str) -> String {
     let mode = match mode {

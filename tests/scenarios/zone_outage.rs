@@ -159,6 +159,15 @@ pub async fn three_zones_where_dead_nodes_keep_their_last_metric<L: LoopUnderTes
         "two nodes that both claim to be the primary of shard 0001 prove nothing\n{}",
         rig.story().await
     );
+    // One of a and b holds the only living copy of shard 0001. Nothing of it stands in c.
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
+    let verdicts = ["a", "b", "c"].map(|z| zone(&status, &format!("ap-northeast-2{z}"))["verdict"].clone());
+    assert_eq!(
+        verdicts,
+        ["Unknown", "Unknown", "Survives"],
+        "{}",
+        rig.story().await
+    );
     rig.recover_zone(A);
     rig.run_until("balanced in the end", hours(8), healthy_and_balanced)
         .await;

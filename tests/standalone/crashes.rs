@@ -40,7 +40,7 @@ async fn killed_while_the_call_hangs_before_or_after_its_effect_it_is_not_sent_a
             let to = r.sim.now() + minutes(1);
             let moved = tokio::time::timeout(
                 std::time::Duration::from_secs(3),
-                r.sim.advance_expecting(to, 1, std::time::Duration::from_secs(60)),
+                r.sim.advance_expecting(to, 1, std::time::Duration::from_mins(1)),
             );
             let _ = moved.await;
         }

@@ -1,12 +1,13 @@
 //! The real binary against the simulator on a stepped clock: days pass in seconds.
 
+use evenkeel::clock::Stopwatch;
 use evenkeel_sim::{Call, ClockMode, Sim};
 use jiff::SignedDuration;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A simulated AWS and a folder of manifests.
@@ -18,7 +19,7 @@ pub struct Rehearsal {
 }
 
 /// Real time that anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
@@ -119,7 +120,7 @@ impl Rehearsal {
         let pid = child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 return status;
@@ -149,7 +150,7 @@ impl Rehearsal {
 
     /// Waits (in real time) until something holds.
     pub async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         while !holds() {
             assert!(begun.elapsed() < PATIENCE, "never: {what}\n{}", self.story());
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -348,3 +348,51 @@ fn one_look_without_memory_shows_an_outage_that_has_lasted() {
     assert_eq!((node.health, node.health_since), (Health::Down, Some(t("11:41"))));
     assert_eq!(node.role, Role::Replica);
 }
+
+#[test]
+fn nodes_whose_claims_to_be_primary_contradict_each_other_are_no_healthy_copies() {
+    // The metric of a dead primary goes on, and its successor says 1 too.
+    let topology = seen(
+        &told().beats("g-0001-002", 1.0, "12:06", "12:08", "12:10"),
+        "12:10",
+    );
+    let shard = &cache(&topology).shards[&"0001".into()];
+    assert_eq!(shard.disputed, ["g-0001-001".into(), "g-0001-002".into()].into());
+    for node in shard.nodes.values() {
+        assert_eq!(
+            (node.role, node.role_proof, node.health, node.lag),
+            (Role::Unknown, None, Health::Unknown, None)
+        );
+    }
+    let other = &cache(&topology).shards[&"0002".into()];
+    assert_eq!((other.disputed.len(), other.healthy().count()), (0, 2));
+}
+
+#[test]
+fn in_an_impaired_zone_a_node_of_which_nothing_was_heard_is_not_healthy_on_awss_word_alone() {
+    // Zone a went silent at 12:02; of group h, which AWS shows as available, nobody ever asked.
+    let world = World::new("12:10")
+        .group("g", &["a c", "c a"])
+        .group("h", &["a c"])
+        .beats("g-0001-001", 1.0, "11:00", "12:01", "12:10")
+        .beats("g-0001-002", 0.0, "11:00", "12:09", "12:10")
+        .beats("g-0002-001", 1.0, "11:00", "12:09", "12:10")
+        .beats("g-0002-002", 0.0, "11:00", "12:01", "12:10");
+    let mut watch = ZoneWatch::default();
+    watch.step(&world.view, &world.wanted, t("12:10"));
+    let mut intent = intent();
+    intent.caches.get_mut(&"cache".into()).unwrap().replication_group = "h".to_owned();
+    let topology = topology(&Look {
+        intent: &intent,
+        view: &world.view,
+        watch: &watch,
+        history: &History::default(),
+        installation: Some("prod"),
+        purpose: &Purpose::Propose,
+        now: t("12:10"),
+    });
+    assert_eq!(topology.zones[&"a".into()].state, ZoneState::Impaired);
+    let nodes = &cache(&topology).shards[&"0001".into()].nodes;
+    assert_eq!(nodes[&"h-0001-001".into()].health, Health::Unknown);
+    assert_eq!(nodes[&"h-0001-002".into()].health, Health::Healthy);
+}

@@ -62,7 +62,7 @@ fn a_role_once_proven_holds_as_long_as_events_were_polled_without_a_break_since_
     let mut broken = polled(told(), "17:10");
     broken.view.events.complete_since = Some(t("12:30"));
     assert_eq!(
-        primary(&broken, &[], "17:10").unwrap_err(),
+        primary(&broken, &[], "17:10").unwrap_err().why,
         "the primary was last proven at 2026-03-02T12:08:00Z and events since then are incomplete"
     );
     // Events that are polled no more can't vouch either.
@@ -120,20 +120,30 @@ fn a_point_that_contradicts_a_failover_just_after_it_makes_the_role_unknown() {
         told()
             .promoted("12:08:03", "g", "g-0001-002")
             .beats("g-0001-001", 1.0, "12:09", "12:10", "12:12");
+    let unproven = primary(&world, &[], "12:12").unwrap_err();
     assert_eq!(
-        primary(&world, &[], "12:12").unwrap_err(),
+        unproven.why,
         "the failover event of 2026-03-02T12:08:03Z names g-0001-002, \
          IsMaster of g-0001-001 says otherwise at 2026-03-02T12:10:00Z"
+    );
+    assert_eq!(
+        unproven.contenders,
+        ["g-0001-001".into(), "g-0001-002".into()].into()
     );
 }
 
 #[test]
 fn two_members_at_one_make_the_role_unknown() {
     let world = told().beats("g-0001-002", 1.0, "12:08", "12:08", "12:10");
+    let unproven = primary(&world, &[], "12:10").unwrap_err();
     assert_eq!(
-        primary(&world, &[], "12:10").unwrap_err(),
+        unproven.why,
         "several nodes claim to be primary: g-0001-001 at 2026-03-02T12:08:00Z, \
          g-0001-002 at 2026-03-02T12:08:00Z"
+    );
+    assert_eq!(
+        unproven.contenders,
+        ["g-0001-001".into(), "g-0001-002".into()].into()
     );
 }
 
@@ -208,7 +218,7 @@ fn a_minute_in_which_the_role_changed_proves_nothing() {
 fn nothing_asked_and_no_event_proves_nothing() {
     let world = World::new("12:10").group("g", &["a c"]);
     assert_eq!(
-        primary(&world, &[], "12:10").unwrap_err(),
+        primary(&world, &[], "12:10").unwrap_err().why,
         "no IsMaster point and no failover event proves a primary"
     );
 }
@@ -217,7 +227,7 @@ fn nothing_asked_and_no_event_proves_nothing() {
 fn a_primary_that_is_no_member_any_more_is_unknown() {
     let world = told().promoted("12:08:03", "g", "g-0001-009");
     assert_eq!(
-        primary(&world, &[], "12:10").unwrap_err(),
+        primary(&world, &[], "12:10").unwrap_err().why,
         "no IsMaster point and no failover event proves a primary"
     );
 }
@@ -244,7 +254,7 @@ fn with_cluster_mode_disabled_the_description_tells() {
     );
     let two = World::new("12:10").classic("g", "a:P c:P");
     assert_eq!(
-        primary(&two, &[], "12:10").unwrap_err(),
+        primary(&two, &[], "12:10").unwrap_err().why,
         "the description does not name exactly one primary"
     );
     let partly = World::new("12:10").classic("g", "a:P c:r").edit("g", |g| {
@@ -264,12 +274,41 @@ fn a_failover_newer_than_the_description_wins_and_one_just_before_it_makes_doubt
     );
     let just_before = classic().promoted("12:08", "g", "g-002");
     assert_eq!(
-        primary(&just_before, &[], "12:11").unwrap_err(),
+        primary(&just_before, &[], "12:11").unwrap_err().why,
         "the failover event of 2026-03-02T12:08:00Z names g-002, the description g-001"
     );
     let long_before = classic().promoted("12:05", "g", "g-002");
     assert_eq!(
         primary(&long_before, &[], "12:11"),
         proven("g-001", RoleSource::Description, "12:10", "12:10")
+    );
+}
+
+#[test]
+fn a_member_that_denies_it_is_no_contender_and_one_that_was_never_asked_is() {
+    let two = World::new("12:10")
+        .group("g", &["a b c", "a c"])
+        .beats("g-0001-001", 1.0, "11:00", "12:08", "12:10")
+        .beats("g-0001-002", 1.0, "11:00", "12:08", "12:10");
+    let contenders = |world: &World| primary(world, &[], "12:10").unwrap_err().contenders;
+    assert_eq!(
+        contenders(&two),
+        ["g-0001-001".into(), "g-0001-002".into(), "g-0001-003".into()].into()
+    );
+    let denied = two.beats("g-0001-003", 0.0, "11:00", "12:08", "12:10");
+    assert_eq!(
+        contenders(&denied),
+        ["g-0001-001".into(), "g-0001-002".into()].into()
+    );
+}
+
+#[test]
+fn without_any_claim_nobody_contends() {
+    let silent = World::new("12:10").group("g", &["a c"]);
+    assert_eq!(primary(&silent, &[], "12:10").unwrap_err().contenders, [].into());
+    let all_deny = told().beats("g-0001-001", 0.0, "12:08", "12:08", "12:10");
+    assert_eq!(
+        primary(&all_deny, &[], "12:10").unwrap_err().contenders,
+        [].into()
     );
 }

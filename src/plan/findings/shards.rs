@@ -2,9 +2,9 @@
 
 use super::About;
 use crate::plan::copies::{eligible_zones, stranded, target_count};
-use crate::plan::text::{listed, plural, span};
+use crate::plan::text::{joined, listed, plural, span};
 use crate::plan::{FindingCode, Severity};
-use crate::topology::{Health, Node, Shard, ShardId, ZoneName};
+use crate::topology::{Health, Node, NodeId, Shard, ShardId, ZoneName};
 
 pub(super) fn find(about: &mut About<'_, '_>) {
     let component = about.component;
@@ -154,8 +154,17 @@ fn no_eligible_zone(about: &mut About<'_, '_>, id: &ShardId, shard: &Shard, want
 
 fn roles(about: &mut About<'_, '_>, id: &ShardId, shard: &Shard) {
     if shard.nodes.len() > 1 && shard.primary().is_none() {
+        let disputed: Vec<&NodeId> = shard.disputed.iter().collect();
+        let why = if disputed.is_empty() {
+            "not known".to_owned()
+        } else {
+            format!(
+                "disputed between {}: one of them is it, and what is heard of the others may be what they last said",
+                joined(&disputed)
+            )
+        };
         let message = format!(
-            "Which node of shard {id} is the primary is not known. It is asked for again; until then nothing that \
+            "Which node of shard {id} is the primary is {why}. It is asked for again; until then nothing that \
              depends on it is done."
         );
         about.add(FindingCode::RoleUnknown, Severity::Warning, id.as_str(), message);

@@ -9,6 +9,8 @@
 pub mod ground;
 pub mod options;
 pub mod program;
+mod relaxation;
+mod search;
 mod simplex;
 pub mod spread;
 
@@ -16,6 +18,7 @@ use super::goals::{self, Violations};
 use ground::{Cell, Ground};
 use options::{Choice, Cost, choices};
 use program::{Class, Counts, Effect, Program, Worth};
+use search::Search;
 use spread::Spread;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -121,15 +124,16 @@ fn programme(ground: &Ground<'_>, menus: &[Rc<Vec<Choice>>]) -> (Program, Vec<us
 
 /// Which choice each shard takes.
 fn pick(program: &Program, class_of: &[usize]) -> Vec<usize> {
-    let mut taken: Counts = program.classes.iter().map(|c| vec![0; c.effects.len()]).collect();
-    let Some((mut witness, worth)) = best(program, &taken) else {
+    let Some(Best {
+        mut witness,
+        mut open,
+        search,
+    }) = best(program)
+    else {
         return vec![0; class_of.len()];
     };
-    let mut open: Vec<Vec<usize>> = program
-        .classes
-        .iter()
-        .map(|c| (0..c.effects.len()).collect())
-        .collect();
+    let mut search = search;
+    let mut taken: Counts = program.classes.iter().map(|c| vec![0; c.effects.len()]).collect();
     let mut picks = Vec::with_capacity(class_of.len());
     for class in class_of {
         let pick = loop {
@@ -138,7 +142,7 @@ fn pick(program: &Program, class_of: &[usize]) -> Vec<usize> {
                 break first;
             }
             taken[*class][first] += 1;
-            let other = program.any(&taken, worth);
+            let other = search.as_mut().and_then(|s| s.any(&taken));
             taken[*class][first] -= 1;
             if let Some(other) = other {
                 witness = other;
@@ -153,19 +157,42 @@ fn pick(program: &Program, class_of: &[usize]) -> Vec<usize> {
     picks
 }
 
-/// The best solution; the cheapest choices, where these already spread everything evenly.
-fn best(program: &Program, none: &Counts) -> Option<(Counts, Worth)> {
-    let cheapest: Counts = program.classes.iter().map(Class::all_cheapest).collect();
-    match program.worth(&cheapest) {
-        Some(
-            worth @ Worth {
-                nodes_spread: 0,
-                primaries_spread: 0,
-                ..
-            },
-        ) => Some((cheapest, worth)),
-        _ => program.best(none),
+/// The best worth that can be had.
+struct Best<'a> {
+    /// A solution of this worth.
+    witness: Counts,
+    /// By class: the choices that solutions of this worth may take, in order of preference.
+    open: Vec<Vec<usize>>,
+    /// For others, where there may be any.
+    search: Option<Search<'a>>,
+}
+
+/// The cheapest choices, where these already spread everything evenly: no other choice is then in reach, and of
+/// equal ones the first comes first. Otherwise a search.
+fn best(program: &Program) -> Option<Best<'_>> {
+    let witness: Counts = program.classes.iter().map(Class::all_cheapest).collect();
+    if let Some(Worth {
+        nodes_spread: 0,
+        primaries_spread: 0,
+        ..
+    }) = program.worth(&witness)
+    {
+        let open = program.classes.iter().map(|c| vec![c.cheapest()]).collect();
+        return Some(Best {
+            witness,
+            open,
+            search: None,
+        });
     }
+    let mut search = Search::new(program);
+    let (witness, worth) = search.best()?;
+    search.narrow(worth);
+    let all = |c: &Class| (0..c.effects.len()).collect();
+    Some(Best {
+        witness,
+        open: program.classes.iter().map(all).collect(),
+        search: Some(search),
+    })
 }
 
 fn violations<'c>(

@@ -9,7 +9,7 @@
 //! may be changed between solves without starting again.
 
 /// Beyond this, products might not fit.
-const LIMIT: i128 = 1 << 30;
+const LIMIT: i64 = 1 << 30;
 
 /// Bounds of activities that are free to one side.
 pub const FREE: i64 = 1 << 32;
@@ -51,6 +51,8 @@ enum At {
 pub struct Optimum {
     pub values: Vec<i64>,
     pub denominator: i64,
+    /// The cost, times the denominator.
+    pub cost: i128,
     /// The cost, rounded up: no whole-numbered solution costs less.
     pub bound: i128,
 }
@@ -105,6 +107,20 @@ impl Simplex {
 
     pub fn set_bounds(&mut self, variable: usize, bounds: Bounds) {
         self.bounds[variable] = bounds;
+    }
+
+    /// Allows this value only; false where it lies outside the bounds.
+    pub fn fix(&mut self, variable: usize, value: i64) -> bool {
+        let Bounds { low, high } = self.bounds[variable];
+        self.bounds[variable] = Bounds {
+            low: value,
+            high: value,
+        };
+        (low..=high).contains(&value)
+    }
+
+    pub fn row(&self, row: usize) -> Bounds {
+        negated(self.bounds[self.columns.len() - self.rows + row])
     }
 
     pub fn set_row(&mut self, row: usize, bounds: Bounds) {
@@ -171,10 +187,55 @@ impl Simplex {
         }
     }
 
+    /// Narrows the bounds of these variables to what a solution of at most this cost can have. Call after
+    /// [`Self::solve`] found the optimum: a variable at a bound adds at least its reduced cost with each step away.
+    pub fn rule_out_dearer(&mut self, most: i128, variables: impl Iterator<Item = usize>) {
+        let Some((duals, spare)) = self.spare(most) else {
+            return;
+        };
+        for j in variables {
+            let Some(reduced) = self.reduced(j, &duals) else {
+                continue;
+            };
+            if self.at[j] == At::Basis || reduced == 0 {
+                continue;
+            }
+            let steps = i64::try_from(spare / reduced.abs()).unwrap_or(FREE);
+            let Bounds { low, high } = self.bounds[j];
+            self.bounds[j] = match self.at[j] {
+                At::High => Bounds {
+                    low: low.max(high - steps),
+                    high,
+                },
+                At::Low | At::Basis => Bounds {
+                    low,
+                    high: high.min(low + steps),
+                },
+            };
+        }
+    }
+
+    /// The prices of the rows, and what the optimum leaves of this cost; both times the denominator.
+    fn spare(&self, most: i128) -> Option<(Vec<i128>, i128)> {
+        let optimum = self.optimum(&self.basic_values()).ok()?;
+        let spare = most
+            .checked_mul(i128::from(self.denominator))?
+            .checked_sub(optimum.cost)?;
+        Some((self.duals().ok()?, spare)).filter(|(_, spare)| *spare >= 0)
+    }
+
+    /// What a step of this variable adds to the cost, times the denominator.
+    fn reduced(&self, variable: usize, duals: &[i128]) -> Option<i128> {
+        let own = self.costs[variable].checked_mul(i128::from(self.denominator))?;
+        self.columns[variable].iter().try_fold(own, |left, (i, a)| {
+            left.checked_sub(duals[*i].checked_mul(i128::from(*a))?)
+        })
+    }
+
     /// The variable that can enter at the least rise in cost.
     fn entering(&self, row: usize, rising: bool) -> Result<Option<usize>, TooLarge> {
         let inverse = &self.inverse[row * self.rows..(row + 1) * self.rows];
-        let duals = self.duals();
+        let duals = self.duals()?;
         let mut best: Option<(usize, i128, i128)> = None;
         for (j, column) in self.columns.iter().enumerate() {
             if self.at[j] == At::Basis || self.bounds[j].low == self.bounds[j].high {
@@ -189,8 +250,7 @@ impl Simplex {
             if !helps {
                 continue;
             }
-            let priced: i128 = column.iter().map(|(i, a)| duals[*i] * i128::from(*a)).sum();
-            let reduced = (self.costs[j] * i128::from(self.denominator) - priced).abs();
+            let reduced = self.reduced(j, &duals).ok_or(TooLarge)?.abs();
             let slope = i128::from(slope).abs();
             let less = match best {
                 None => true,
@@ -206,17 +266,21 @@ impl Simplex {
     }
 
     /// Prices of the rows, times the denominator.
-    fn duals(&self) -> Vec<i128> {
+    fn duals(&self) -> Result<Vec<i128>, TooLarge> {
         let mut duals = vec![0_i128; self.rows];
         for (row, variable) in self.basis.iter().enumerate() {
             let cost = self.costs[*variable];
-            if cost != 0 {
-                for (dual, a) in duals.iter_mut().zip(&self.inverse[row * self.rows..]) {
-                    *dual += cost * i128::from(*a);
+            if cost == 0 {
+                continue;
+            }
+            for (dual, a) in duals.iter_mut().zip(&self.inverse[row * self.rows..]) {
+                if *a != 0 {
+                    let part = cost.checked_mul(i128::from(*a)).ok_or(TooLarge)?;
+                    *dual = dual.checked_add(part).ok_or(TooLarge)?;
                 }
             }
         }
-        duals
+        Ok(duals)
     }
 
     /// The entering variable takes the row; the leaving one stays at the bound that it had crossed.
@@ -231,29 +295,24 @@ impl Simplex {
             })
             .collect();
         let (pivot, old) = (column[row], self.denominator);
-        if i128::from(pivot).abs() > LIMIT {
+        if column.iter().any(|a| a.abs() > LIMIT) {
             return Err(TooLarge);
         }
         let sign = pivot.signum();
         let pivot_row: Vec<i64> = self.inverse[row * m..(row + 1) * m].to_vec();
         for (i, factor) in column.iter().enumerate() {
+            let line = &mut self.inverse[i * m..(i + 1) * m];
             if i == row {
-                self.inverse[row * m..(row + 1) * m]
-                    .iter_mut()
-                    .for_each(|a| *a *= sign);
-                continue;
-            }
-            for (a, p) in self.inverse[i * m..(i + 1) * m].iter_mut().zip(&pivot_row) {
-                let product = i128::from(pivot) * i128::from(*a) - i128::from(*factor) * i128::from(*p);
-                let exact = if old == 1 {
-                    product
-                } else {
-                    product / i128::from(old)
-                };
-                if exact.abs() > LIMIT {
+                line.iter_mut().for_each(|a| *a *= sign);
+            } else if *factor != 0 || pivot.abs() != old {
+                // Both products stay below 2^60.
+                for (a, p) in line.iter_mut().zip(&pivot_row) {
+                    let product = pivot * *a - factor * p;
+                    *a = sign * if old == 1 { product } else { product / old };
+                }
+                if line.iter().any(|a| a.abs() > LIMIT) {
                     return Err(TooLarge);
                 }
-                *a = sign * i64::try_from(exact).map_err(|_| TooLarge)?;
             }
         }
         self.denominator = pivot * sign;
@@ -279,6 +338,7 @@ impl Simplex {
         Ok(Optimum {
             values,
             denominator: self.denominator,
+            cost,
             bound: -(-cost).div_euclid(denominator),
         })
     }

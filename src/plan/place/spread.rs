@@ -72,32 +72,39 @@ impl Spread {
 
     /// The fewest units that would have to stand elsewhere to meet this aim.
     pub fn distance_to(&self, counts: &[i64], outside: i64, aim: Aim) -> i64 {
-        if !self.has_preference() {
-            let over: i64 = counts.iter().map(|n| (n - aim.low - self.skew).max(0)).sum();
-            let under: i64 = counts.iter().map(|n| (aim.low - n).max(0)).sum();
-            return under.max(over + outside);
-        }
-        let total = counts.iter().sum::<i64>() + outside;
-        [true, false]
-            .into_iter()
-            .map(|liked| {
-                let group = || {
-                    counts
-                        .iter()
-                        .zip(&self.preferred)
-                        .filter(|(_, p)| **p == liked)
-                        .map(|(n, _)| n)
-                };
-                let over: i64 = group().map(|n| (n - aim.low - self.skew).max(0)).sum();
-                let under: i64 = group().map(|n| (aim.low - n).max(0)).sum();
-                let wanted = if liked {
-                    aim.in_preferred
-                } else {
-                    total - aim.in_preferred
-                };
-                under.max(wanted - group().sum::<i64>() + over)
-            })
+        let terms = |liked: &bool| self.terms(counts, outside, aim, *liked);
+        let groups = self.groups().iter();
+        groups
+            .map(|liked| terms(liked).into_iter().max().unwrap_or_default())
             .sum()
+    }
+
+    /// Zones that are told apart, by whether they are preferred.
+    pub fn groups(&self) -> &'static [bool] {
+        if self.has_preference() {
+            &[true, false]
+        } else {
+            &[false]
+        }
+    }
+
+    /// Of a group of zones: the units that its zones lack below the band, and those that they have above it plus
+    /// those that the group as a whole lacks. Its share of the distance is the greater of the two. When a unit comes
+    /// from outside into one of its zones, the first falls by 1 as long as that zone is below the band, the second
+    /// until the zone is at the band's upper end.
+    pub fn terms(&self, counts: &[i64], outside: i64, aim: Aim, liked: bool) -> [i64; 2] {
+        let total = counts.iter().sum::<i64>() + outside;
+        let wanted = match (self.has_preference(), liked) {
+            (false, _) => total,
+            (true, true) => aim.in_preferred,
+            (true, false) => total - aim.in_preferred,
+        };
+        let (mut below, mut lacking) = (0, wanted);
+        for (n, _) in counts.iter().zip(&self.preferred).filter(|(_, p)| **p == liked) {
+            below += (aim.low - n).max(0);
+            lacking += (n - aim.low - self.skew).max(0) - n;
+        }
+        [below, lacking]
     }
 }
 

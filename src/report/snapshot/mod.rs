@@ -156,7 +156,8 @@ pub struct SnapshotNode {
     /// The zone in which it stands.
     #[schemars(regex(pattern = r"\S"))]
     pub zone: String,
-    /// Default: Replica when another node of the shard is given as Primary, otherwise Unknown.
+    /// Default: Replica when another node of the shard is given as Primary, otherwise Unknown. Several primaries in one
+    /// shard contradict each other: one of them is it, and the others are dead or cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "words::role")]
     pub role: Option<Role>,

@@ -219,7 +219,7 @@ impl Scene<'_> {
                 let nodes = nodes
                     .map(|(j, n)| (node_id(identifier, &id, j, n), self.node(n, primary)))
                     .collect();
-                (id, Shard { nodes })
+                (id, Shard::new(nodes))
             })
             .collect()
     }

@@ -7,7 +7,7 @@ use super::{
 use crate::plan::History;
 use crate::report::words::Seconds;
 use crate::topology::{
-    CacheSettings, Component, Failover, Gap, Manager, Node, NodeId, Shard, Topology, WeeklyWindow,
+    CacheSettings, Component, Failover, Gap, Manager, Node, NodeId, Role, Shard, Topology, WeeklyWindow,
 };
 
 /// The document of one observation. From `history` come the failovers, and what our own nodes replace.
@@ -87,9 +87,20 @@ fn settings_of(settings: &CacheSettings) -> SnapshotSettings {
 }
 
 fn shard_of(id: &str, shard: &Shard, history: &History) -> SnapshotShard {
+    let Shard { nodes, disputed } = shard;
+    let written = |(id, n): (&NodeId, &Node)| {
+        let written = node(id, n, history);
+        // Several primaries say that their claims contradict each other.
+        let role = if disputed.contains(id) {
+            Some(Role::Primary)
+        } else {
+            written.role
+        };
+        SnapshotNode { role, ..written }
+    };
     SnapshotShard {
         id: Some(id.to_owned()),
-        nodes: shard.nodes.iter().map(|(id, n)| node(id, n, history)).collect(),
+        nodes: nodes.iter().map(written).collect(),
     }
 }
 

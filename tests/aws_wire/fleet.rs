@@ -1,0 +1,247 @@
+//! The whole loop over a fleet, at rest and when one group changes.
+
+use crate::support::{Aws, SimClock};
+use evenkeel::aws::{ReadAws, Stats, WriteAws};
+use evenkeel::engine::{Connect, Engine, Link, Settings, Wish};
+use evenkeel::execute::step::Gate;
+use evenkeel::execute::store::{Store, StoreError, Stored, Version};
+use evenkeel::intake::{self, Source};
+use evenkeel::plan::History;
+use evenkeel::topology::{Region, StackName};
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+/// Six nodes a group; the primaries of its two shards stand in different zones.
+fn world(groups: usize) -> String {
+    format!(
+        r"
+region: ap-northeast-2
+zones: {{ap-northeast-2a: apne2-az1, ap-northeast-2b: apne2-az2, ap-northeast-2c: apne2-az3}}
+subnetGroups: [{{name: shop-cache, zones: [ap-northeast-2a, ap-northeast-2b, ap-northeast-2c]}}]
+generate: {{groups: {groups}, shards: 2, replicas: 2}}
+"
+    )
+}
+
+fn group(i: usize) -> String {
+    format!("cache-{i:04}")
+}
+
+/// One stack a group, of the same name.
+fn wishes(groups: usize) -> BTreeMap<StackName, Wish> {
+    let zones = ["a", "b", "c"]
+        .map(|z| format!("{{name: ap-northeast-2{z}}}"))
+        .join(", ");
+    let manifest = |i: usize| {
+        format!(
+            "apiVersion: evenkeel.dev/v1alpha1\nkind: HAStack\nmetadata: {{name: {0}}}\nspec:\n  aws: {{region: \
+             ap-northeast-2}}\n  zones: [{zones}]\n  caches: [{{name: cache, replicationGroup: {0}, \
+             minReplicasPerShard: 2}}]\n",
+            group(i)
+        )
+    };
+    let source = |i| Source {
+        name: format!("{i}.yaml"),
+        text: manifest(i),
+    };
+    let sources: Vec<Source> = (1..=groups).map(source).collect();
+    let read = intake::read(&sources);
+    assert_eq!(read.problems, []);
+    let wish = |accepted: intake::Accepted| Wish {
+        intent: accepted.intent,
+        frozen: None,
+        generation: None,
+    };
+    let stacks = read.stacks.into_iter();
+    stacks.map(|a| (a.intent.stack.clone(), wish(a))).collect()
+}
+
+struct Doors {
+    aws: aws_config::SdkConfig,
+    stats: Stats,
+}
+
+impl Connect for Doors {
+    async fn connect(&self, _account: Option<&str>, _region: &Region) -> Result<Link, String> {
+        Ok(Link {
+            read: ReadAws::new(&self.aws, Arc::new(self.stats.clone())),
+            write: WriteAws::new(&self.aws, Arc::new(self.stats.clone())),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Memory(Mutex<BTreeMap<StackName, (History, u32)>>);
+
+impl Store for Memory {
+    async fn load(&self, stack: &StackName, now: Timestamp) -> Result<Stored, StoreError> {
+        let saved = self.0.lock().unwrap().get(stack).cloned();
+        Ok(match saved {
+            Some((history, n)) => Stored {
+                history,
+                version: Version(n.to_string()),
+                lost: None,
+            },
+            None => Stored {
+                history: History {
+                    began: Some(now),
+                    ..History::default()
+                },
+                version: Version::default(),
+                lost: Some("new".to_owned()),
+            },
+        })
+    }
+
+    async fn save(
+        &self,
+        stack: &StackName,
+        history: &History,
+        _expected: &Version,
+    ) -> Result<Version, StoreError> {
+        let mut saved = self.0.lock().unwrap();
+        let entry = saved.entry(stack.clone()).or_default();
+        *entry = (history.clone(), entry.1 + 1);
+        Ok(Version(entry.1.to_string()))
+    }
+
+    async fn load_note(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    async fn save_note(&self, _key: &str, _text: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+struct Open;
+
+impl Gate for Open {
+    fn closed(&self, _now: Timestamp) -> Option<String> {
+        None
+    }
+
+    fn close(&self, reason: &str) {
+        panic!("the breaker: {reason}")
+    }
+}
+
+struct Fleet<'a> {
+    aws: &'a Aws,
+    engine: Engine<SimClock<'a>, Memory, Doors, Open>,
+    wishes: BTreeMap<StackName, Wish>,
+}
+
+impl<'a> Fleet<'a> {
+    async fn new(aws: &'a Aws, groups: usize) -> Self {
+        let doors = Doors {
+            aws: aws.config.clone(),
+            stats: aws.stats.clone(),
+        };
+        let engine = Engine::new(aws.clock(), Memory::default(), doors, Open, Settings::default());
+        let mut fleet = Self {
+            aws,
+            engine,
+            wishes: wishes(groups),
+        };
+        fleet.engine.look(&fleet.wishes).await;
+        // Points come minutes late; all that is news at the start is asked about by then.
+        fleet.run_for(SignedDuration::from_mins(9)).await;
+        for name in fleet.wishes.keys() {
+            let decision = fleet.engine.report(name).unwrap().decision.unwrap();
+            assert_eq!(
+                (decision.balanced, decision.actions.len()),
+                (Some(true), 0),
+                "{name}"
+            );
+        }
+        fleet
+    }
+
+    /// One look, at the next moment at which there is something to do. How many stacks were judged.
+    async fn turn(&mut self) -> u64 {
+        let wake = self.engine.next_wake().max(self.aws.sim.now());
+        self.aws.sim.advance_to(wake).await.unwrap();
+        let before = self.engine.judgements();
+        self.engine.look(&self.wishes).await;
+        self.engine.judgements() - before
+    }
+
+    async fn run_for(&mut self, span: SignedDuration) -> u64 {
+        let end = self.aws.sim.now() + span;
+        let mut judged = 0;
+        while self.engine.next_wake() < end {
+            judged += self.turn().await;
+        }
+        judged
+    }
+}
+
+#[rstest]
+#[case(10, 1, 1)]
+#[case(100, 1, 6)]
+#[case(1_000, 10, 60)]
+#[tokio::test]
+async fn a_fleet_at_rest_costs_pages_a_minute_whatever_the_number_of_stacks(
+    #[case] groups: usize,
+    #[case] group_pages: usize,
+    #[case] member_pages: usize,
+) {
+    let aws = Aws::new(&world(groups)).await;
+    let mut fleet = Fleet::new(&aws, groups).await;
+    let mark = aws.sim.mark();
+    let judged = fleet.run_for(SignedDuration::from_mins(3)).await;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for operation in aws.operations_since(mark) {
+        *counts.entry(operation).or_default() += 1;
+    }
+    let cycles = counts["DescribeEvents"];
+    assert!((2..=4).contains(&cycles), "{cycles} cycles in three minutes");
+    let wanted = [
+        ("DescribeCacheClusters".to_owned(), cycles * member_pages),
+        ("DescribeEvents".to_owned(), cycles),
+        ("DescribeReplicationGroups".to_owned(), cycles * group_pages),
+        // The sentinels of all zones in one call.
+        ("GetMetricData".to_owned(), cycles),
+    ];
+    assert_eq!(counts, wanted.into());
+    // Each stack is looked at every four minutes lest its view grow old, those with sentinels at every answer.
+    let most = groups + 6 * cycles;
+    assert!(
+        judged <= u64::try_from(most).unwrap(),
+        "{judged} judgements of {groups} stacks"
+    );
+}
+
+#[tokio::test]
+async fn only_the_stacks_concerned_are_woken_by_a_change() {
+    let aws = Aws::new(&world(100)).await;
+    let mut fleet = Fleet::new(&aws, 100).await;
+    // Just after all were looked at, because their views had grown old.
+    while fleet.turn().await < 90 {}
+    fleet.engine.take_changed();
+    aws.sim
+        .actor_yaml(&format!(
+            r#"{{"does": {{"testFailover": {{"group": "{}", "shard": "0001"}}}}}}"#,
+            group(77)
+        ))
+        .unwrap();
+    let mut changed = BTreeSet::new();
+    let mut judged = 0;
+    for _ in 0..3 {
+        judged += fleet.turn().await;
+        changed.extend(fleet.engine.take_changed());
+    }
+    let failed_over = StackName::new("default", group(77));
+    assert!(changed.contains(&failed_over), "{changed:?}");
+    let report = fleet.engine.report(&failed_over).unwrap();
+    assert_eq!(report.history.unwrap().failovers.len(), 1);
+    // Besides it only those in which the six sentinels stand, because more is known of them each minute.
+    assert!(
+        changed.len() <= 7 && judged <= 21,
+        "{judged} judgements, {} changed",
+        changed.len()
+    );
+}
