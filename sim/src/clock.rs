@@ -2,7 +2,7 @@
 //!
 //! In stepped mode the simulator and the processes under test form one discrete event simulation: a client *parks*
 //! itself by waiting for an instant, and [`Clock`] moves only when everyone expected is parked. This file keeps the
-//! books and decides; `advance.rs` does the waiting. It is the only file of the crate that reads the machine's clock.
+//! books and decides; `shared.rs` does the waiting. It is the only file of the crate that reads the machine's clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

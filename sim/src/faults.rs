@@ -302,8 +302,8 @@ impl ErrorSpec {
             "AccessDenied"
             | "AccessDeniedException"
             | "ExpiredToken"
-            | "ExpiredTokenException"
             | "InvalidClientTokenId"
+            | "RegionDisabledException"
             | "SignatureDoesNotMatch"
             | "OptInRequired" => 403,
             "InternalFailure" | "InternalError" | "InternalServerError" => 500,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use evenkeel_sim::{ClockMode, Sim, WorldSpec};
+use evenkeel_sim::{ClockMode, Sim, StartError, WorldSpec};
 use jiff::Timestamp;
 
 /// AWS on the wire: a simulator that any AWS client can talk to.
@@ -88,13 +88,17 @@ async fn run(args: Args) -> Result<(), String> {
     if let Some(at) = args.start_time {
         builder = builder.start_time(at);
     }
-    let sim = builder.start().await.map_err(|e| e.to_string())?;
+    let sim = builder.start().await.map_err(|error| match error {
+        StartError::Listen { .. } => format!("{error}; --port names another port, 0 takes a free one"),
+        StartError::World(_) => error.to_string(),
+    })?;
     let url = sim.endpoint_url();
     println!("{url}");
     if !args.quiet {
         println!("export AWS_ENDPOINT_URL={url}");
-        println!("export AWS_REGION={region} AWS_ACCESS_KEY_ID=AKIASIMULATOR0000000");
-        println!("export AWS_SECRET_ACCESS_KEY=simulated");
+        // botocore reads the second name of the region only, other SDKs the first.
+        println!("export AWS_REGION={region} AWS_DEFAULT_REGION={region}");
+        println!("export AWS_ACCESS_KEY_ID=AKIASIMULATOR0000000 AWS_SECRET_ACCESS_KEY=simulated");
         println!("# What you can do to this world: curl -s {url}/_sim");
     }
     tokio::signal::ctrl_c()

@@ -121,7 +121,7 @@ enum Input {
 
 impl Inbound {
     fn read(wire: Wire, head: &hyper::http::request::Parts, body: &[u8]) -> Result<Self, ApiError> {
-        let scope = auth::scope(&head.headers)?;
+        let scope = auth::scope(&head.headers, real_now())?;
         let service = auth::service(&scope)?;
         if head.method != Method::POST {
             return Err(ApiError::new(
@@ -129,6 +129,10 @@ impl Inbound {
                 405,
                 "The simulator takes POST only.",
             ));
+        }
+        if wire != Wire::Cbor && head.uri.path() != "/" {
+            let text = format!("The simulator has nothing at {}.", head.uri.path());
+            return Err(ApiError::unknown("InvalidAction", text));
         }
         let (action, input) = match wire {
             Wire::Query => {
@@ -294,7 +298,12 @@ fn admit(
                     account: &account,
                     region: &caller.place.region,
                 };
-                inner.faults.judge(&facts, now)
+                let mut outcome = inner.faults.judge(&facts, now);
+                let limit = inner.world.quotas.calls_per_second;
+                if !inner.rates.admit(&caller.place, inbound.service, limit, now) {
+                    outcome.error = Some(ApiError::throttled());
+                }
+                outcome
             }
             Err(_) => Outcome::default(),
         };
@@ -358,9 +367,8 @@ fn perform(
                 };
                 cloudwatch::dispatch(&mut ctx, &inbound.action, value).map(Body::Metrics)
             }
-            (_, Input::Value(_)) => Err(ApiError::new(
+            (_, Input::Value(_)) => Err(ApiError::unknown(
                 "InvalidAction",
-                400,
                 "This service takes forms only.",
             )),
         };
@@ -374,7 +382,7 @@ fn perform(
 }
 
 fn refuse(shared: &Shared, wire: Wire, service: Service, seq: u64, error: &ApiError) -> Answer {
-    if ["InvalidAction", "UnknownParameter", "UnknownOperationException"].contains(&error.code.as_ref()) {
+    if error.unknown {
         tracing::warn!(code = %error.code, message = %error.message, "Request that the simulator doesn't know");
     }
     shared.with(|inner| inner.calls.answered(seq, error.status, Some(&error.code)));

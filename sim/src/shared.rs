@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::calls::CallLog;
 use crate::clock::{Clock, ClockMode, Readiness, WaitState, real_instant, real_now};
 use crate::faults::Faults;
+use crate::rate::Rates;
 use crate::service::sts::Session;
 use crate::state::{State, view};
 use crate::world::{World, WorldSpec};
@@ -50,6 +51,8 @@ pub struct Inner {
     pub calls: CallLog,
     /// What goes wrong.
     pub faults: Faults,
+    /// Calls that accounts may still make.
+    pub rates: Rates,
     /// Temporary credentials by access key.
     pub sessions: BTreeMap<String, Session>,
 }
@@ -126,6 +129,7 @@ impl Shared {
             world,
             calls,
             faults,
+            rates,
             sessions,
         } = fresh;
         let start = clock.now();
@@ -133,6 +137,7 @@ impl Shared {
         inner.world = world;
         inner.calls = calls;
         inner.faults = faults;
+        inner.rates = rates;
         inner.sessions = sessions;
         drop(inner);
         self.wake();
@@ -313,6 +318,7 @@ fn begin(spec: &WorldSpec, mode: ClockMode, start: Option<Timestamp>, seed: u64)
         world: World::build(spec, start, seed)?,
         calls: CallLog::default(),
         faults,
+        rates: Rates::default(),
         sessions: BTreeMap::new(),
     })
 }

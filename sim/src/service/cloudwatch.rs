@@ -123,14 +123,19 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", 400, message)
 }
 
+fn unknown(message: impl Into<String>) -> ApiError {
+    ApiError::unknown("ValidationError", message)
+}
+
 /// Runs an operation.
 pub fn dispatch(ctx: &mut Ctx<'_>, action: &str, input: serde_json::Value) -> Result<MetricReply, ApiError> {
     if action != "GetMetricData" {
         let text = format!("The simulator has no operation CloudWatch {action}.");
-        return Err(ApiError::new("InvalidAction", 400, text));
+        return Err(ApiError::unknown("InvalidAction", text));
     }
+    // Whatever doesn't fit is something that this file doesn't know: a field, a statistic, an order.
     let request: Request =
-        serde_json::from_value(input).map_err(|e| invalid(format!("GetMetricData: {e}")))?;
+        serde_json::from_value(input).map_err(|e| unknown(format!("GetMetricData: {e}")))?;
     let (from, to) = (request.start_time.instant()?, request.end_time.instant()?);
     if from >= to {
         return Err(invalid(
@@ -198,7 +203,7 @@ fn check(ctx: &Ctx<'_>, request: &Request) -> Result<(), ApiError> {
             return Err(invalid(format!("The Id `{id}` is used twice.")));
         }
         if query.expression.is_some() {
-            return Err(invalid("The simulator has no metric math (Expression)."));
+            return Err(unknown("The simulator has no metric math (Expression)."));
         }
         let Some(stat) = &query.metric_stat else {
             return Err(invalid(format!("The query `{id}` needs a MetricStat.")));
@@ -212,7 +217,7 @@ fn check(ctx: &Ctx<'_>, request: &Request) -> Result<(), ApiError> {
         if let Some(account) = &query.account_id
             && *account != ctx.caller.place.account
         {
-            return Err(invalid(
+            return Err(unknown(
                 "The simulator has no cross-account observability (AccountId).",
             ));
         }
@@ -258,7 +263,16 @@ fn points(ctx: &Ctx<'_>, asked: &MetricStat, from: Timestamp, to: Timestamp) -> 
             false
         }
     };
-    let Some(node) = node_of(metric).filter(|_| known) else {
+    if !known {
+        return Vec::new();
+    }
+    let Some(node) = node_of(metric) else {
+        let dimensions = format!("{:?}", metric.dimensions);
+        tracing::warn!(
+            metric = metric.name,
+            dimensions,
+            "Dimensions that the simulator doesn't publish"
+        );
         return Vec::new();
     };
     if dropped(ctx, node) {
@@ -317,8 +331,12 @@ fn minute_point(
         .at(minute + SignedDuration::from_secs(second))
     {
         Reading::Live(sample) => sample,
-        Reading::Dead(sample) if switches.dead_node_metric == DeadMetric::Stale => sample,
-        Reading::Dead(_) | Reading::Absent => return None,
+        Reading::Dead(sample) => match switches.dead_node_metric {
+            DeadMetric::Stale => sample,
+            DeadMetric::Zero => return (metric == "IsMaster").then_some(0.0),
+            DeadMetric::Gap => return None,
+        },
+        Reading::Absent => return None,
     };
     match metric {
         "IsMaster" => Some(if sample.master { 1.0 } else { 0.0 }),

@@ -22,6 +22,8 @@ pub struct ApiError {
     pub status: u16,
     /// For people.
     pub message: String,
+    /// The simulator doesn't know what was asked for, so the log says it too: the caller may well be right.
+    pub unknown: bool,
 }
 
 impl ApiError {
@@ -31,6 +33,15 @@ impl ApiError {
             code: code.into(),
             status,
             message: message.into(),
+            unknown: false,
+        }
+    }
+
+    /// 400 for an operation, parameter, filter or value that the simulator doesn't know or doesn't act on.
+    pub fn unknown(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            unknown: true,
+            ..Self::new(code, 400, message)
         }
     }
 

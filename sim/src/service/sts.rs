@@ -45,9 +45,8 @@ pub fn dispatch(
             Ok((xml.finish(), None))
         }
         "AssumeRole" => assume_role(ctx, params, credentials_now),
-        other => Err(ApiError::new(
+        other => Err(ApiError::unknown(
             "InvalidAction",
-            400,
             format!("The simulator has no operation STS {other}."),
         )),
     }

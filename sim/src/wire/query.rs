@@ -138,9 +138,8 @@ impl Params {
             .keys()
             .map(|key| format!("{}{key}", self.prefix))
             .collect();
-        Err(ApiError::new(
+        Err(ApiError::unknown(
             "UnknownParameter",
-            400,
             format!(
                 "The simulator doesn't know the parameter(s): {}.",
                 names.join(", ")

@@ -84,6 +84,8 @@ pub struct Quotas {
     pub nodes_per_region: usize,
     /// Node groups that TestFailover may take in a rolling day, per account.
     pub test_failovers_per_day: usize,
+    /// API calls a second of one account to one service in one region, with ten seconds' worth in hand; 0: no limit.
+    pub calls_per_second: u32,
 }
 
 impl Default for Quotas {
@@ -92,6 +94,7 @@ impl Default for Quotas {
             nodes_per_group: 90,
             nodes_per_region: 300,
             test_failovers_per_day: 15,
+            calls_per_second: 0,
         }
     }
 }
@@ -119,6 +122,8 @@ pub struct Switches {
     pub second_test_failover_during_recovery: FailoverRefusal,
     /// Error of a TestFailover without automatic failover.
     pub test_failover_without_auto_failover: FailoverRefusal,
+    /// Error of a TestFailover where no replica could be promoted.
+    pub test_failover_without_replica: FailoverRefusal,
     /// What a lost member's CacheClusterStatus and CacheNodeStatus say.
     pub dead_node_status: DeadStatus,
     /// Is `Recovering cache nodes 0001` emitted when a zone dies, although recovery waits for the zone?
@@ -147,6 +152,7 @@ impl Default for Switches {
             metric_sample_spread: true,
             second_test_failover_during_recovery: FailoverRefusal::InvalidReplicationGroupState,
             test_failover_without_auto_failover: FailoverRefusal::TestFailoverNotAvailableFault,
+            test_failover_without_replica: FailoverRefusal::TestFailoverNotAvailableFault,
             dead_node_status: DeadStatus::Available,
             recovering_event_during_outage: false,
             failover_event_form: EventForm::Seeded,
@@ -186,6 +192,8 @@ pub enum DeadMetric {
     Gap,
     /// The last value, again and again.
     Stale,
+    /// `IsMaster` says 0; there is no lag.
+    Zero,
 }
 
 /// Accepted forms of an element of ReplicasToRemove.

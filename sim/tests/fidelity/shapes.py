@@ -4,18 +4,28 @@ botocore ignores elements it doesn't know, so parsing alone would prove little.
 """
 
 import datetime
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 
 from botocore.model import ListShape, StructureShape
+from botocore.parsers import RpcV2CBORParser
 
 TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
 
 def check_reply(operation_model, response_dict, **_):
-    """Hook for botocore's before-parse event: XML replies are held against the model."""
-    if response_dict["headers"].get("content-type") != "text/xml":
+    """Hook for botocore's before-parse event: replies are held against the model."""
+    kind = response_dict["headers"].get("content-type")
+    if kind == "application/cbor":
+        parser = RpcV2CBORParser()
+        stream = parser.get_peekable_stream_from_bytes(response_dict["body"])
+        check_value(operation_model, response_dict, parser.parse_data_item(stream))
         return
+    if kind == "application/x-amz-json-1.0":
+        check_value(operation_model, response_dict, json.loads(response_dict["body"]))
+        return
+    assert kind == "text/xml", kind
     root = ElementTree.fromstring(response_dict["body"])
     namespace = operation_model.metadata["xmlNamespace"]
     assert root.tag.startswith(f"{{{namespace}}}"), f"{root.tag} is not in {namespace}"
@@ -29,6 +39,33 @@ def check_reply(operation_model, response_dict, **_):
     wrapper = operation_model.output_shape.serialization["resultWrapper"]
     assert [local(child) for child in root] == [wrapper, "ResponseMetadata"]
     check_structure(root[0], operation_model.output_shape, wrapper)
+
+
+def check_value(operation_model, response_dict, value):
+    """A CBOR or JSON reply: the same, of dictionaries, lists and numbers."""
+    if response_dict["status_code"] >= 300:
+        assert sorted(value) == ["__type", "message"], value
+        return
+    check_plain(value, operation_model.output_shape, operation_model.name)
+
+
+def check_plain(value, shape, path):
+    if isinstance(shape, StructureShape):
+        for name, inner in value.items():
+            assert name in shape.members, f"{path}.{name} is not in the model"
+            check_plain(inner, shape.members[name], f"{path}.{name}")
+    elif isinstance(shape, ListShape):
+        assert isinstance(value, list), f"{path}: {value}"
+        for inner in value:
+            check_plain(inner, shape.member, f"{path}[]")
+    elif shape.type_name == "double":
+        assert isinstance(value, float), f"{path}: {value!r}"
+    elif shape.type_name == "timestamp":
+        assert isinstance(value, (int, float, datetime.datetime)), f"{path}: {value!r}"
+    elif getattr(shape, "enum", None):
+        assert value in shape.enum, f"{path}: {value} is not one of {shape.enum}"
+    else:
+        assert isinstance(value, str), f"{path}: {value!r}"
 
 
 def local(element):

@@ -1,12 +1,17 @@
 """Errors: each declared one is parsed into its class, and each that the simulator gives by itself is declared."""
 
+import datetime
+
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 from conftest import WORLD
 from shapes import START
 
-MODEL = botocore.session.Session().get_service_model("elasticache")
+MODELS = {
+    service: botocore.session.Session().get_service_model(service) for service in ("elasticache", "cloudwatch", "sts")
+}
+MODEL = MODELS["elasticache"]
 ARN = "arn:aws:elasticache:ap-northeast-2:111122223333:replicationgroup:sessions"
 # One valid call of each operation.
 CALLS = {
@@ -33,11 +38,42 @@ CALLS = {
     "ListTagsForResource": {"ResourceName": ARN},
     "AddTagsToResource": {"ResourceName": ARN, "Tags": [{"Key": "k", "Value": "v"}]},
 }
+# The operations of the other services.
+OTHERS = {
+    "cloudwatch": {
+        "GetMetricData": {
+            "MetricDataQueries": [
+                {
+                    "Id": "m",
+                    "MetricStat": {
+                        "Metric": {
+                            "Namespace": "AWS/ElastiCache",
+                            "MetricName": "IsMaster",
+                            "Dimensions": [{"Name": "CacheClusterId", "Value": "sessions-0001-001"}],
+                        },
+                        "Period": 60,
+                        "Stat": "Maximum",
+                    },
+                }
+            ],
+            "StartTime": START,
+            "EndTime": START + datetime.timedelta(minutes=1),
+        }
+    },
+    "sts": {
+        "GetCallerIdentity": {},
+        "AssumeRole": {"RoleArn": "arn:aws:iam::111122223333:role/x", "RoleSessionName": "shop"},
+    },
+}
+ALL = {"elasticache": CALLS, **OTHERS}
 DECLARED = [
-    (operation, error.name, error.metadata["error"]["code"], error.metadata["error"]["httpStatusCode"])
-    for operation in CALLS
-    for error in MODEL.operation_model(operation).error_shapes
+    (service, operation, error.name, error.metadata["error"]["code"], error.metadata["error"]["httpStatusCode"])
+    for service, calls in ALL.items()
+    for operation in calls
+    for error in MODELS[service].operation_model(operation).error_shapes
 ]
+# What any service may answer besides, and its usual status.
+COMMON = [("Throttling", 400), ("InternalFailure", 500), ("ServiceUnavailable", 503), ("AccessDenied", 403)]
 
 
 def call(cache, operation, **kwargs):
@@ -55,16 +91,74 @@ def test_the_list_of_operations_is_the_whole_list(cache):
 
 def test_each_declared_error_is_parsed_into_its_class_with_the_models_status(process):
     process.reset()
-    cache = process.client("elasticache")
+    clients = {service: process.client(service) for service in ALL}
     assert len(DECLARED) > 100
-    for operation, name, code, status in DECLARED:
+    assert {service for service, *_ in DECLARED} == set(ALL)
+    for service, operation, name, code, status in DECLARED:
+        client = clients[service]
         process.control("DELETE", "faults")
         process.control("POST", "faults", {"operation": operation, "error": {"code": code, "message": "so"}})
-        with pytest.raises(getattr(cache.exceptions, name)) as caught:
-            call(cache, operation, **CALLS[operation])
+        with pytest.raises(getattr(client.exceptions, name)) as caught:
+            call(client, operation, **ALL[service][operation])
         reply = caught.value.response
         assert (reply["Error"]["Code"], reply["Error"]["Message"]) == (code, "so"), operation
         assert reply["ResponseMetadata"]["HTTPStatusCode"] == status, (operation, code)
+
+
+def test_errors_that_no_model_lists_are_read_in_every_operation(process):
+    process.reset()
+    for service, calls in ALL.items():
+        client = process.client(service)
+        for operation, kwargs in calls.items():
+            for code, status in COMMON:
+                process.control("DELETE", "faults")
+                process.control("POST", "faults", {"operation": operation, "error": {"code": code}})
+                with pytest.raises(ClientError) as caught:
+                    call(client, operation, **kwargs)
+                reply = caught.value.response
+                found = (reply["Error"]["Code"], reply["ResponseMetadata"]["HTTPStatusCode"])
+                assert found == (code, status), operation
+
+
+PAGED = ("DescribeReplicationGroups", "DescribeCacheClusters", "DescribeCacheSubnetGroups", "DescribeEvents")
+
+
+@pytest.mark.parametrize("operation", PAGED)
+def test_max_records_is_twenty_to_a_hundred_in_every_list(cache, operation):
+    for count in (20, 100):
+        assert call(cache, operation, MaxRecords=count)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    for count in (0, 19, 101):
+        with pytest.raises(ClientError) as caught:
+            call(cache, operation, MaxRecords=count)
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
+        assert "20 and 100" in caught.value.response["Error"]["Message"]
+
+
+def test_every_list_that_is_paged_is_in_the_test_above():
+    paged = {name for name in CALLS if "MaxRecords" in MODEL.operation_model(name).input_shape.members}
+    assert paged == set(PAGED)
+
+
+def test_filters_are_anded(sim, cache):
+    cache.test_failover(ReplicationGroupId="sessions", NodeGroupId="0001")
+    sim.advance("30m")
+    sim.control("POST", "switches", {"failoverEventForm": "documented"})
+    cache.test_failover(ReplicationGroupId="carts", NodeGroupId="0001")
+    sim.advance("20m")
+
+    def events(**filters):
+        return [event["Message"] for event in cache.describe_events(**filters)["Events"]]
+
+    assert len(events(Duration=60)) > len(events(Duration=60, SourceIdentifier="carts")) > 0
+    of_group = events(Duration=60, SourceIdentifier="carts", SourceType="replication-group")
+    assert of_group == [
+        "Failover from primary node carts-001 to replica node carts-002 completed",
+        "Test Failover API called for node group 0001",
+    ]
+    assert events(Duration=60, SourceIdentifier="carts", SourceType="cache-cluster") == []
+    assert events(Duration=10, SourceIdentifier="carts", SourceType="replication-group") == []
+    with pytest.raises(cache.exceptions.CacheClusterNotFoundFault):
+        cache.describe_cache_clusters(CacheClusterId="carts-001", ShowCacheClustersNotInReplicationGroups=True)
 
 
 def shard(count, *zones, name="0001"):

@@ -1,29 +1,8 @@
 //! The control plane, and strictness on the wire.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-use crate::support::{A, cache, control, drawn, minutes, sessions, stepped};
-
-/// A Query request as an SDK would sign it.
-async fn query(sim: &evenkeel_sim::Sim, form: &str) -> String {
-    let signature = "0".repeat(64);
-    let request = format!(
-        "POST / HTTP/1.1\r\nhost: sim\r\nconnection: close\r\nx-amz-date: 20260302T000000Z\r\nauthorization: \
-         AWS4-HMAC-SHA256 Credential=AKIASIMULATOR0000000/20260302/ap-northeast-2/elasticache/aws4_request, \
-         SignedHeaders=host;x-amz-date, Signature={signature}\r\ncontent-length: {}\r\n\r\n{form}",
-        form.len()
-    );
-    raw(sim, request.as_bytes()).await
-}
-
-async fn raw(sim: &evenkeel_sim::Sim, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(sim.address()).await.unwrap();
-    stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
+use crate::support::{
+    A, cache, control, drawn, machine_date, minutes, raw, sessions, signed, signed_at, stepped,
+};
 
 #[tokio::test]
 async fn what_the_simulator_does_not_know_it_refuses_by_name() {
@@ -60,7 +39,7 @@ async fn what_the_simulator_does_not_know_it_refuses_by_name() {
             "Filters",
         ),
     ] {
-        let answer = query(&sim, form).await;
+        let answer = signed(sim.address(), form).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{form}: {answer}");
         assert!(
             answer.contains(&format!("<Code>{code}</Code>")) && answer.contains(name),
@@ -68,13 +47,38 @@ async fn what_the_simulator_does_not_know_it_refuses_by_name() {
         );
     }
     let unsigned = raw(
-        &sim,
+        sim.address(),
         b"POST / HTTP/1.1\r\nhost: s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     )
     .await;
+    let elsewhere = signed_at(
+        sim.address(),
+        "/elsewhere",
+        &machine_date().await,
+        "Action=DescribeEvents&Version=2015-02-02",
+    )
+    .await;
+    assert!(
+        elsewhere.starts_with("HTTP/1.1 400") && elsewhere.contains("/elsewhere"),
+        "{elsewhere}"
+    );
     assert!(
         unsigned.starts_with("HTTP/1.1 403") && unsigned.contains("MissingAuthenticationToken"),
         "{unsigned}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_must_be_signed_by_the_machines_time_whatever_is_simulated() {
+    let sim = stepped(&sessions()).await;
+    let form = "Action=DescribeEvents&Version=2015-02-02";
+    assert!(signed(sim.address(), form).await.starts_with("HTTP/1.1 200"));
+    let simulated = sim.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let answer = signed_at(sim.address(), "/", &simulated, form).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(
+        answer.contains("<Code>SignatureDoesNotMatch</Code>") && answer.contains("Signature expired"),
+        "{answer}"
     );
 }
 
@@ -83,7 +87,7 @@ async fn the_decrease_form_of_the_guide_is_understood() {
     let sim = stepped(&sessions()).await;
     let form = "Action=DecreaseReplicaCount&Version=2015-02-02&ApplyImmediately=true&ReplicationGroupId=sessions\
                 &ReplicasToRemove.ReplicaToRemove.1=sessions-0001-002";
-    assert!(query(&sim, form).await.starts_with("HTTP/1.1 200"));
+    assert!(signed(sim.address(), form).await.starts_with("HTTP/1.1 200"));
     assert_eq!(drawn(&sim, "sessions")[0], "a:P c:r-");
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod actors;
+mod alone;
 mod clock;
 mod control;
 mod examples;
@@ -17,3 +18,4 @@ mod scale;
 mod sdk;
 mod settings;
 mod support;
+mod switches;

@@ -7,6 +7,7 @@ use aws_sdk_elasticache::error::{ProvideErrorMetadata, SdkError};
 use evenkeel_sim::{ClockMode, Sim};
 use jiff::SignedDuration;
 use serde_json::Value;
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -194,6 +195,38 @@ pub async fn points(sim: &Sim, node: &str, metric: &str, since: i64) -> Vec<(i64
         .iter()
         .map(aws_sdk_cloudwatch::primitives::DateTime::secs);
     times.zip(result.values().iter().copied()).collect()
+}
+
+/// Sends bytes on a connection of its own; everything that comes back.
+pub async fn raw(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// A Query request to ElastiCache as an SDK would sign it.
+pub async fn signed(address: SocketAddr, form: &str) -> String {
+    signed_at(address, "/", &machine_date().await, form).await
+}
+
+/// The same, to another path, or signed at another time.
+pub async fn signed_at(address: SocketAddr, path: &str, date: &str, form: &str) -> String {
+    let (signature, day) = ("0".repeat(64), &date[..8]);
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\nx-amz-date: {date}\r\nauthorization: \
+         AWS4-HMAC-SHA256 Credential={KEY}/{day}/ap-northeast-2/elasticache/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature={signature}\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    raw(address, request.as_bytes()).await
+}
+
+/// The machine's time as signatures carry it, from a simulator whose clock is the machine's.
+pub async fn machine_date() -> String {
+    let now = Sim::start().await.unwrap().now();
+    now.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// One control request on a connection of its own.

@@ -33,7 +33,10 @@ pub fn describe(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiErro
     if let Some(source) = &source
         && !SOURCE_TYPES.contains(&source.as_str())
     {
-        return Err(ApiError::value(format!("{source} is not a valid SourceType.")));
+        return Err(ApiError::unknown(
+            "InvalidParameterValue",
+            format!("{source} is not a valid SourceType."),
+        ));
     }
     let events = ctx
         .world

@@ -1,8 +1,8 @@
 //! TestFailover.
 //!
 //! Source: API reference TestFailover (15 node groups in a rolling day, earlier replacement must be finished within a
-//! cluster-mode-enabled group) and the guide's *Testing automatic failover*. The codes without automatic failover, and
-//! for a second call during recovery, are not documented: switches.
+//! cluster-mode-enabled group) and the guide's *Testing automatic failover*. The codes without automatic failover,
+//! without a replica, and for a second call during recovery, are not documented: switches.
 
 use crate::wire::query::Params;
 use crate::world::TestFailoverNote;
@@ -82,9 +82,8 @@ fn may_fail_over(ctx: &Ctx<'_>, group: &Group, shard: &Shard) -> Result<(), ApiE
         return Err(refusal(switches.second_test_failover_during_recovery, text));
     }
     if !shard.primary_up() || shard.successor().is_none() {
-        return Err(not_available(
-            "The node group has no replica that could be promoted.",
-        ));
+        let text = "The node group has no replica that could be promoted.".to_owned();
+        return Err(refusal(switches.test_failover_without_replica, text));
     }
     Ok(())
 }

@@ -352,7 +352,8 @@ pub fn delete(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError>
     params.finish()?;
     let group = find(ctx, &id)?.clone();
     if retain {
-        return Err(ApiError::combination(
+        return Err(ApiError::unknown(
+            "InvalidParameterCombination",
             "The simulator has no standalone clusters to retain a primary as.",
         ));
     }

@@ -40,9 +40,8 @@ pub fn dispatch(ctx: &mut Ctx<'_>, action: &str, params: Params) -> Result<Strin
         "DecreaseReplicaCount" => replicas::decrease(ctx, params),
         "ModifyReplicationGroupShardConfiguration" => shards::modify(ctx, params),
         "TestFailover" => failover::test_failover(ctx, params),
-        other => Err(ApiError::new(
+        other => Err(ApiError::unknown(
             "InvalidAction",
-            400,
             format!("The simulator has no operation ElastiCache {other}."),
         )),
     }
