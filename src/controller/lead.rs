@@ -95,9 +95,10 @@ impl Lead {
         self.publish().await;
     }
 
-    /// A step that has begun is finished, unless it takes too long. A lost lease needs no help from here: the gate is
-    /// asked just before the call.
+    /// A step that has begun is finished, unless it takes too long: then its ticket says what is known. A lost lease
+    /// stops what is not yet sent by itself: the gate is asked just before the call.
     async fn act(&mut self, signals: &mut Signals) -> Option<End> {
+        let standing = self.gate.standing.clone();
         let mut end = None;
         {
             let step = self.engine.act();
@@ -106,11 +107,13 @@ impl Lead {
                 biased;
                 _ = &mut step => {}
                 () = signals.heard() => end = Some(End::Asked),
+                () = deposed(&standing) => end = Some(End::Deposed),
             }
-            if end.is_some() {
+            if let Some(why) = end {
+                let abandoned = if why == End::Asked { End::Abandoned } else { why };
                 tokio::select! {
                     _ = &mut step => {}
-                    () = tokio::time::sleep(GRACE) => end = Some(End::Abandoned),
+                    () = tokio::time::sleep(GRACE) => end = Some(abandoned),
                     () = signals.heard() => end = Some(End::Abandoned),
                 }
             }
@@ -142,6 +145,7 @@ impl Lead {
                 () = signals.heard() => return Some(End::Asked),
                 () = deposed(&standing) => return Some(End::Deposed),
                 () = self.cache.changed.notified() => return None,
+                () = self.gate.stop.changed.notified() => return None,
                 () = &mut sleep => return None,
                 _ = tick.tick() => {
                     self.board.beat();

@@ -61,6 +61,8 @@ impl Publisher {
             self.forget(stack);
             return;
         };
+        // What is known of an object of the same name that is gone says nothing of this one.
+        let report = report.filter(|r| r.wish.identity.as_ref() == Some(&seen.uid));
         let known = self.last.remove(stack).filter(|p| p.uid == seen.uid);
         let before = known.as_ref().map_or(seen.status.as_ref(), |p| Some(&p.status));
         let (status, sample, logged) = match (report, &seen.intent) {

@@ -108,6 +108,12 @@ fn history(topology: &Topology) -> History {
                 .collect(),
         );
     }
+    add_what_happened(&mut history, topology);
+    history
+}
+
+/// Tickets, approvals, failovers and nodes of ours, all on the first component.
+fn add_what_happened(history: &mut History, topology: &Topology) {
     let (name, component) = topology.components.iter().next().unwrap();
     let add = |id: &crate::topology::ShardId| Action {
         id: ActionId(format!("add-replica-{name}-{id}-test-region-1a")),
@@ -181,7 +187,6 @@ fn history(topology: &Topology) -> History {
             (format!("cache-0001-{i:03}").as_str().into(), added)
         })
         .collect();
-    history
 }
 
 fn judged(intent: &Intent, topology: &Topology, history: &History) -> Decision {

@@ -12,6 +12,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Name of the ConfigMap.
 pub const NAME: &str = "evenkeel-stop";
@@ -26,6 +27,8 @@ const BLIND: Duration = Duration::from_secs(5);
 pub struct Stop {
     namespace: String,
     known: Mutex<Known>,
+    /// Told whenever it is set or lifted.
+    pub changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +46,7 @@ impl Stop {
         Self {
             namespace: namespace.to_owned(),
             known: Mutex::new(Known::default()),
+            changed: Notify::new(),
         }
     }
 
@@ -53,7 +57,19 @@ impl Stop {
     /// Why all acting is stopped, as people are told.
     pub fn set(&self) -> Option<String> {
         let known = self.lock();
-        known.tripped.clone().or_else(|| known.set.clone())
+        let tripped = known.tripped.as_ref().map(|reason| self.sentence(Some(reason)));
+        tripped.or_else(|| known.set.clone())
+    }
+
+    fn sentence(&self, reason: Option<&str>) -> String {
+        let reason = reason.map(str::trim).filter(|r| !r.is_empty());
+        let told = reason.map_or(String::new(), |r| {
+            format!(" ({})", r.chars().take(300).collect::<String>())
+        });
+        format!(
+            "the ConfigMap {}/{NAME} stops all acting{told}; delete it to go on",
+            self.namespace
+        )
     }
 
     /// Why nothing may be sent now: the switch is set, or not known to be unset.
@@ -90,19 +106,8 @@ impl Stop {
     fn take(&self, sent: Stopwatch, found: Option<&ConfigMap>) {
         let mut known = self.lock();
         let set = found.map(|map| {
-            let reason = map
-                .data
-                .as_ref()
-                .and_then(|d| d.get(REASON))
-                .map(|r| r.trim())
-                .filter(|r| !r.is_empty());
-            let told = reason.map_or(String::new(), |r| {
-                format!(" ({})", r.chars().take(300).collect::<String>())
-            });
-            format!(
-                "the ConfigMap {}/{NAME} stops all acting{told}; delete it to go on",
-                self.namespace
-            )
+            let reason = map.data.as_ref().and_then(|d| d.get(REASON));
+            self.sentence(reason.map(String::as_str))
         });
         if set != known.set {
             if let Some(reason) = &set {
@@ -110,6 +115,7 @@ impl Stop {
             } else {
                 tracing::warn!("The stop switch is lifted");
             }
+            self.changed.notify_one();
         }
         known.set = set;
         known.read = Some(sent);
@@ -210,8 +216,9 @@ mod tests {
         let stop = Stop::new("ops");
         stop.take(Stopwatch::start(), None);
         stop.trip("5 actions in a row failed");
-        assert_eq!(stop.forbids().as_deref(), Some("5 actions in a row failed"));
+        let told = "the ConfigMap ops/evenkeel-stop stops all acting (5 actions in a row failed); delete it to go on";
+        assert_eq!(stop.forbids().as_deref(), Some(told));
         stop.take(Stopwatch::start(), None);
-        assert_eq!(stop.set().as_deref(), Some("5 actions in a row failed"));
+        assert_eq!(stop.set().as_deref(), Some(told));
     }
 }

@@ -64,7 +64,8 @@ async fn a_leader_frozen_past_its_lease_does_not_act_when_it_goes_on() {
     forget_clients(&rig.sim);
     let frozen = std::mem::replace(&mut rig.lut, other);
     frozen.signal(Signal::CONT);
-    frozen.wait_for_log("This process no longer leads", 30).await;
+    // Its step in hand gets 25 s, should its fresh look wait on the scenario's clock.
+    frozen.wait_for_log("This process no longer leads", 60).await;
     assert_eq!(
         rig.mutation_names(),
         Vec::<String>::new(),

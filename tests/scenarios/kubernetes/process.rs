@@ -113,6 +113,93 @@ async fn the_series_of_a_deleted_stack_vanish() {
     .await;
 }
 
+/// Names, types, labels and help texts as Prometheus wants them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promtool_has_nothing_to_say_against_the_metrics() {
+    let found = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/hack/promtool"))
+        .output()
+        .unwrap();
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    let promtool = String::from_utf8(found.stdout).unwrap();
+    let sim = simulator(&skewed_world()).await;
+    let first = Controller::new(&sim);
+    let place = first.place().await.clone();
+    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
+    let mut rig = Rig { sim, lut };
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.start().await;
+    // A failover and an action, so that their series are there too.
+    rig.run_until("balanced", hours(3), healthy_and_balanced).await;
+    let (_, text) = get(&rig.lut, "/metrics").await;
+    assert!(text.contains("evenkeel_actions_total{"), "{text}");
+    let mut child = std::process::Command::new(promtool.trim())
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.trim(), "");
+}
+
+/// Five stacks whose only action AWS refuses as invalid: the fifth failure in a row stops everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_breaker_trips_after_five_failures_in_a_row_and_a_person_lifts_it() {
+    let more: String = (2..=5)
+        .map(|i| {
+            format!(
+                "  - id: sessions{i}\n    clusterMode: enabled\n    subnetGroup: shop-cache\n    tags:\n      evenkeel.dev/owner: demo\n    shards: [\"c:P a:r\", \"c:P a:r\"]\n"
+            )
+        })
+        .collect();
+    let sim = simulator(&world(Mode::Enabled, ZONES, &["c:P a:r", "c:P a:r"], &more)).await;
+    let mut rig: Rig<Controller> = Rig {
+        lut: Controller::new(&sim),
+        sim,
+    };
+    rig.fault("{operation: TestFailover, error: {code: InvalidParameterValue, status: 400, message: no such node group}}");
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    for i in 2..=5 {
+        let other = manifest(ZONES, 1, "")
+            .replace("name: shop\n", &format!("name: shop{i}\n"))
+            .replace(
+                "replicationGroup: sessions\n",
+                &format!("replicationGroup: sessions{i}\n"),
+            );
+        rig.lut.apply(&format!("shop{i}"), &other).await;
+    }
+    rig.lut.start().await;
+    rig.run_for(hours(2)).await;
+    rig.lut.wait_for_log("The breaker stops all acting", 5).await;
+    rig.lut.wait_for_log("The stop switch is set", 10).await;
+    assert_eq!(rig.mutations().len(), 5, "{}", rig.story().await);
+    let status = rig
+        .run_until("the stop is told", minutes(10), |s| {
+            crate::rig::holding(s).contains(&"stop".into())
+        })
+        .await;
+    let reason = crate::rig::hold_reason(&status, "stop");
+    assert!(reason.contains("evenkeel-stop"), "{reason}");
+    assert!(reason.contains("5 actions in a row failed"), "{reason}");
+
+    rig.run_for(hours(24)).await;
+    assert_eq!(rig.mutations().len(), 5, "nothing is sent while it stands");
+    rig.lut.stop_all_acting(false).await;
+    rig.run_until("it is lifted", hours(2), |s| {
+        !crate::rig::holding(s).contains(&"stop".into())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happened_and_what_did_not_is_told_in_events() {
     let rig = skewed().await;
