@@ -5,9 +5,9 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 ARGS ?= --help
 
-.PHONY: help demo run dev-cluster test test-long lint gen bench audit
+.PHONY: help demo run dev-cluster test lint gen bench audit
 
-help: ## List the doors
+help: ## List the doors, this one too
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## Lose a zone and heal, on a simulated AWS: no account, no Kubernetes, under 90 s after the build
@@ -26,21 +26,17 @@ test: ## Set up what the tests need, then run all of them
 	@hack/prerequisites rust python go
 	hack/test
 
-test-long: ## The planner's properties over ten thousand random stacks, optimised build
-	@hack/prerequisites rust
-	$(CARGO) test --release --test planner_properties -- --ignored
-
-lint: ## Formatting, clippy, rustdoc, dependency rules, generated files up to date
-	@hack/prerequisites rust
+lint: ## Formatting, clippy, rustdoc, dependency rules
+	@hack/prerequisites rust lint
 	hack/lint
 
-gen: ## Regenerate what is generated: crds/, docs/schemas/
+gen: ## Regenerate what is generated: crds/, docs/schemas/, tables and examples of docs/
 	@hack/prerequisites rust
 	hack/gen
 
 bench: ## Measure judging and planning (criterion)
 	@hack/prerequisites rust
-	$(CARGO) bench --bench plan
+	$(CARGO) bench -p evenkeel-core
 
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust

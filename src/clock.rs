@@ -49,11 +49,11 @@ impl Clock for SystemClock {
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place that reads the machine's clock"
+)]
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the place that reads the machine's clock"
-    )]
     pub fn start() -> Self {
         Self(Instant::now())
     }

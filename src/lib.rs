@@ -15,7 +15,8 @@
 //! Reading order: [`topology`] (the words), [`plan`] (what to do), [`observe`] (what is seen),
 //! [`execute`] (how one step is taken), [`standalone`] (the loop over files), [`controller`] (the loop on Kubernetes),
 //! [`cli`].
-//! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument.
+//! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument. The first two are a
+//! crate of their own, `core/`.
 
 pub mod api;
 pub mod aws;
@@ -27,8 +28,8 @@ pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;
-pub mod plan;
 pub mod report;
 pub mod shell;
 pub mod standalone;
-pub mod topology;
+
+pub use evenkeel_core::{plan, topology};

@@ -401,6 +401,54 @@ fn without_a_region_the_error_says_where_to_give_one() {
     );
 }
 
+/// A region that isn't there: its name can't be resolved, so nobody is called.
+fn in_no_region(region: &str, variables: &[(&str, &str)]) -> Run {
+    let mut command = command(&["plan", "--cache", "x", "--region", region]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .envs(variables.iter().copied());
+    finish(&mut command)
+}
+
+#[test]
+fn a_misspelt_region_has_its_own_sentence_and_a_blank_endpoint_counts_as_not_set() {
+    for variables in [
+        &[][..],
+        &[("AWS_ENDPOINT_URL", "")],
+        &[("AWS_ENDPOINT_URL_ELASTICACHE", " ")],
+    ] {
+        let Run { code, err, .. } = in_no_region("xx-nowhere-1", variables);
+        assert_eq!(code, 1, "{variables:?}: {err}");
+        assert!(
+            err.contains("No such AWS endpoint: check the spelling of the region (--region, AWS_REGION)"),
+            "{variables:?}: {err}"
+        );
+    }
+    let Run { code, err, .. } = in_no_region("ap northeast 2", &[]);
+    assert_eq!(code, 1, "{err}");
+    assert!(
+        err.contains("That is no name of an AWS region: write it like ap-northeast-2"),
+        "{err}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_no_url_has_its_own_sentence() {
+    for url in ["localhost:4599", "127.0.0.1", "not a url", "ftp://localhost"] {
+        let Run { code, err, .. } = in_no_region("xx-nowhere-1", &[("AWS_ENDPOINT_URL", url)]);
+        assert_eq!(code, 1, "{url}: {err}");
+        assert!(
+            err.contains("The endpoint is no URL such as http://127.0.0.1:4599"),
+            "{url}: {err}"
+        );
+        assert!(
+            !err.contains("SdkBody"),
+            "the whole request is no sentence: {err}"
+        );
+    }
+}
+
 #[test]
 fn without_credentials_the_error_says_how_to_get_some() {
     let Run { code, err, .. } = run(&["plan", "-f", MANIFEST]);

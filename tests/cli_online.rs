@@ -443,6 +443,36 @@ async fn access_denied_names_the_iam_action() {
 }
 
 #[tokio::test]
+async fn what_cloudwatch_refuses_is_told_once_and_leaves_the_verdict_unknown() {
+    let aws = Aws::new().await;
+    aws.0
+        .fault_yaml("{operation: GetMetricData, error: {code: AccessDenied, status: 403}}")
+        .unwrap();
+    let run = aws
+        .run(&["plan", "--cache", "sessions", "--detailed-exitcode"])
+        .await;
+    assert_eq!(run.code, 4, "{}", run.out);
+    let warnings: Vec<&str> = run.err.lines().collect();
+    assert_eq!(warnings.len(), 1, "{}", run.err);
+    assert!(
+        warnings[0].starts_with(
+            "warning: These credentials may not call GetMetricData: add the IAM action cloudwatch:GetMetricData"
+        ),
+        "{}",
+        run.err
+    );
+}
+
+#[tokio::test]
+async fn looking_at_a_group_buys_each_metric_once() {
+    let aws = Aws::new().await;
+    let before = aws.0.state().metrics_requested;
+    aws.run(&["plan", "--cache", "sessions"]).await;
+    // IsMaster of four nodes; lag of all four, since nobody yet knows the primaries.
+    assert_eq!(aws.0.state().metrics_requested - before, 8);
+}
+
+#[tokio::test]
 async fn each_way_of_not_getting_in_has_its_own_sentence() {
     let table = [
         ("ExpiredToken", "The AWS session has expired: sign in again"),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -99,6 +100,36 @@ fn the_demo_ends_balanced_and_its_summary_says_how() {
     assert_eq!(
         summary(&text, "at the end"),
         ["balanced, and any one of its zones can be lost"]
+    );
+}
+
+#[test]
+fn a_demo_that_does_not_end_balanced_fails_and_says_so() {
+    let mut demo = Command::new(demo())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut story = BufReader::new(demo.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("zone ap-northeast-2a is lost") {
+        line.clear();
+        assert!(
+            story.read_line(&mut line).unwrap() > 0,
+            "it ended before the zone was lost"
+        );
+    }
+    let told = Command::new("kill")
+        .args(["-INT", &demo.id().to_string()])
+        .status();
+    assert!(told.unwrap().success());
+    let mut rest = String::new();
+    story.read_to_string(&mut rest).unwrap();
+    assert_eq!(demo.wait().unwrap().code(), Some(1), "{rest}");
+    assert!(
+        summary(&rest, "at the end")[0].starts_with("interrupted; "),
+        "{rest}"
     );
 }
 

@@ -12,7 +12,7 @@ use evenkeel::plan::{
 };
 use evenkeel::report::status::{Subject, status};
 use evenkeel::topology::survival::Survival;
-use evenkeel::topology::{Failover, FailoverClass, StackName, Topology, shorthand};
+use evenkeel::topology::{Failover, FailoverClass, Manager, StackName, Topology, shorthand};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,13 +105,21 @@ fn hold(guardrail: Guardrail, action: Option<&str>) -> Hold {
 }
 
 fn of(intent: &Intent, decision: &Decision, history: &History) -> HAStackStatus {
-    let topology = topology();
+    of_topology(&topology(), intent, decision, history)
+}
+
+fn of_topology(
+    topology: &Topology,
+    intent: &Intent,
+    decision: &Decision,
+    history: &History,
+) -> HAStackStatus {
     let subject = Subject {
         intent,
         generation: Some(7),
         spec_problem: None,
         unobserved: None,
-        topology: Some(&topology),
+        topology: Some(topology),
         decision: Some(decision),
         history,
         now: at(0),
@@ -181,6 +189,48 @@ fn a_lost_zone_is_told_with_its_evidence_and_with_what_the_lost_copies_wait_for(
     assert_eq!(
         condition(&status, ConditionType::ZoneRedundant).2,
         "b: It is Lost. Shard 0001 waits for zone a. (2 more likewise)"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_member_of_a_global_datastore_is_told_with_why_nothing_is_done() {
+    let mut topology = topology();
+    let mut decision = decision([Survival::Survives, Survival::Lost]);
+    decision.balanced = Some(false);
+    let finding = |code, message: &str| Finding {
+        code,
+        severity: Severity::Warning,
+        component: Some("cache".into()),
+        subject: "cache".to_owned(),
+        message: message.to_owned(),
+    };
+    decision.findings = vec![
+        finding(FindingCode::PrimarySkew, "Primaries are uneven."),
+        finding(FindingCode::ManagedElsewhere, "It is only reported on."),
+    ];
+    let told = |topology: &Topology| {
+        let status = of_topology(topology, &intent(), &decision, &History::default());
+        [ConditionType::ZoneRedundant, ConditionType::Balanced].map(|kind| condition(&status, kind).2)
+    };
+    let stack = Manager::CloudFormation {
+        stack: "shop".to_owned(),
+    };
+    let mut managed_by = |manager| {
+        let cache = topology.components.get_mut(&"cache".into()).unwrap();
+        cache.managed_elsewhere = vec![manager];
+        told(&topology)
+    };
+    assert_eq!(managed_by(stack), ["b: It is Lost.", "Primaries are uneven."]);
+    let global = Manager::GlobalDatastore {
+        id: "gd-1".to_owned(),
+        role: "PRIMARY".to_owned(),
+    };
+    assert_eq!(
+        managed_by(global),
+        [
+            "b: It is Lost. It is only reported on.",
+            "Primaries are uneven. It is only reported on."
+        ]
     );
 }
 

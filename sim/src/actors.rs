@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::service::{Caller, Ctx, Quirks, elasticache};
 use crate::units::{Moment, Span};
 use crate::wire::query::Params;
-use crate::world::model::{Life, SettingsChange};
+use crate::world::model::Life;
 use crate::world::{ActorNote, Due, Group, GroupKey, World};
 
 /// An actor as written.
@@ -62,7 +62,15 @@ pub enum Deed {
         /// Group id.
         group: String,
     },
-    /// A person changes settings.
+    /// AWS takes a snapshot: the group is `snapshotting`, and so is one node of each shard.
+    Backup {
+        /// Group id.
+        group: String,
+        /// How long it takes; ten minutes when absent.
+        #[serde(default, rename = "for")]
+        duration: Option<Span>,
+    },
+    /// A person changes settings, as the API lets them.
     Modify {
         /// Group id.
         group: String,
@@ -201,6 +209,7 @@ impl Deed {
             Self::Terraform { .. } => "terraform",
             Self::Autoscaling { .. } => "autoscaling",
             Self::Maintenance { .. } => "maintenance",
+            Self::Backup { .. } => "backup",
             Self::Modify { .. } => "modify",
             Self::RemoveReplica { .. } => "removeReplica",
             Self::ZoneOutage { .. } => "zoneOutage",
@@ -231,19 +240,31 @@ fn perform(world: &mut World, actor: &Actor) -> Result<bool, String> {
                 .map(|()| true)
                 .map_err(|e| format!("InvalidReplicationGroupState: {e}"))
         }
+        Deed::Backup { group, duration } => {
+            let key = key_of(world, group)?;
+            world
+                .begin_backup(&key, duration.unwrap_or(Span::mins(10)))
+                .map(|()| true)
+                .map_err(|e| format!("InvalidReplicationGroupState: {e}"))
+        }
         Deed::Modify {
             group,
             automatic_failover,
             multi_az,
         } => {
-            let key = key_of(world, group)?;
-            let change = SettingsChange {
-                automatic_failover: *automatic_failover,
-                multi_az: *multi_az,
-                ..SettingsChange::default()
-            };
-            world.begin_settings(&key, change, false);
-            Ok(true)
+            let mut params = Params::from_pairs([
+                ("ReplicationGroupId", group.to_owned()),
+                ("ApplyImmediately", "true".to_owned()),
+            ]);
+            for (name, value) in [
+                ("AutomaticFailoverEnabled", automatic_failover),
+                ("MultiAZEnabled", multi_az),
+            ] {
+                if let Some(on) = value {
+                    params.set(name, on.to_string());
+                }
+            }
+            call(world, actor, group, "ModifyReplicationGroup", params)
         }
         Deed::RemoveReplica { node } => {
             let group = world

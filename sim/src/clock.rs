@@ -117,7 +117,7 @@ impl Clock {
         match self.mode {
             ClockMode::Stepped => self.stepped,
             ClockMode::Real | ClockMode::Accelerated { .. } => {
-                let elapsed = self.base_real.elapsed().as_secs_f64() * self.mode.speed();
+                let elapsed = real_instant().duration_since(self.base_real).as_secs_f64() * self.mode.speed();
                 SignedDuration::try_from_secs_f64(elapsed)
                     .ok()
                     .and_then(|elapsed| self.base_sim.checked_add(elapsed).ok())
@@ -212,8 +212,9 @@ impl Clock {
 
     /// Forgets the clients that went away more than [`GRACE`] ago.
     pub fn bury(&mut self) {
+        let now = real_instant();
         self.clients
-            .retain(|_, client| client.gone_at.is_none_or(|at| at.elapsed() < GRACE));
+            .retain(|_, client| client.gone_at.is_none_or(|at| now.duration_since(at) < GRACE));
     }
 
     /// Forgets the clients that run: nobody is expected, so whoever died while it ran must not block the clock. The

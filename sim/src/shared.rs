@@ -239,7 +239,7 @@ impl Shared {
                     progress = real_instant();
                     self.wake();
                 }
-                Step::Waiting(missing) if progress.elapsed() >= limit => {
+                Step::Waiting(missing) if real_instant().duration_since(progress) >= limit => {
                     let now = crate::units::stamp(self.lock().clock.now());
                     return Err(AdvanceError::Stalled { now, missing });
                 }

@@ -100,7 +100,8 @@ pub fn class_of(code: &str) -> Option<ErrorClass> {
         | "SnapshotFeatureNotSupported"
         | "UnknownOperation"
         | "Validation"
-        | "ValidationError" => ErrorClass::Invalid,
+        | "ValidationError"
+        | BAD_ENDPOINT => ErrorClass::Invalid,
 
         "RequestTimeout"
         | "InternalFailure"
@@ -130,6 +131,8 @@ pub const NO_CONNECTION: &str = "NoConnection";
 pub const UNKNOWN_HOST: &str = "UnknownHost";
 /// An answer came that isn't the service's.
 pub const UNREADABLE: &str = "UnreadableAnswer";
+/// The endpoint that somebody gave is no URL.
+pub const BAD_ENDPOINT: &str = "BadEndpoint";
 const NOT_BUILT: &str = "RequestNotBuilt";
 
 fn bare(code: &str) -> &str {
@@ -165,6 +168,10 @@ where
         SdkError::DispatchFailure(_) => {
             let (code, left) = dispatch_code(error);
             known.maybe_sent &= left;
+            if code == BAD_ENDPOINT {
+                // The chain holds the whole request.
+                known.message = last_cause(error);
+            }
             code.to_owned()
         }
         _ => "Unknown".to_owned(),
@@ -202,6 +209,9 @@ fn dispatch_code(error: &(dyn Error + 'static)) -> (&'static str, bool) {
         if text.starts_with("dns error") || text.contains("failed to lookup address") {
             return (UNKNOWN_HOST, false);
         }
+        if text.starts_with("failed to apply endpoint") || text.starts_with("unsupported scheme") {
+            return (BAD_ENDPOINT, false);
+        }
         if e.downcast_ref::<std::io::Error>()
             .is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
             || text.contains("timeout occurred after")
@@ -215,6 +225,16 @@ fn dispatch_code(error: &(dyn Error + 'static)) -> (&'static str, bool) {
     } else {
         (NO_ANSWER, true)
     }
+}
+
+fn last_cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(e) = next {
+        text = e.to_string();
+        next = e.source();
+    }
+    text
 }
 
 /// The whole chain of causes in one line, repetitions left out.
@@ -262,6 +282,12 @@ impl AwsError {
                 .into(),
             UNKNOWN_HOST => "No such AWS endpoint: check the spelling of the region (--region, AWS_REGION) and of \
                 --aws-endpoint-url, and that this machine can resolve names."
+                .into(),
+            BAD_ENDPOINT => "The endpoint is no URL such as http://127.0.0.1:4599: check --aws-endpoint-url, \
+                AWS_ENDPOINT_URL and endpoint_url in your AWS profile."
+                .into(),
+            NOT_BUILT if self.message.contains("region") => "That is no name of an AWS region: write it like \
+                ap-northeast-2 (--region, AWS_REGION, spec.aws.region)."
                 .into(),
             NO_CONNECTION => "Nothing answers at the endpoint: check --aws-endpoint-url (or AWS_ENDPOINT_URL), \
                 proxies and firewalls."

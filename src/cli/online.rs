@@ -38,6 +38,24 @@ pub async fn survey(
     groups: &BTreeSet<String>,
     clock: &AnyClock,
 ) -> anyhow::Result<Survey> {
+    let (survey, errors) = read(args, region, groups, clock).await?;
+    warn(&errors);
+    Ok(survey)
+}
+
+/// Reads what is free of charge: which groups there are, and where. What fails besides is left to the survey that
+/// follows.
+pub async fn listing(args: &AwsArgs, region: Option<Region>, clock: &AnyClock) -> anyhow::Result<Survey> {
+    let (survey, _) = read(args, region, &BTreeSet::new(), clock).await?;
+    Ok(survey)
+}
+
+async fn read(
+    args: &AwsArgs,
+    region: Option<Region>,
+    groups: &BTreeSet<String>,
+    clock: &AnyClock,
+) -> anyhow::Result<(Survey, Vec<AwsError>)> {
     let (sdk, region) = connect::sdk(args, region).await?;
     let stats = Arc::new(Stats::default());
     let read = ReadAws::new(&sdk, stats.clone());
@@ -51,18 +69,18 @@ pub async fn survey(
         .await
         .map_err(|error| connect::explained(&error))
         .with_context(|| format!("can't look at {region}"))?;
-    warn(&changes.errors);
     let view = observer.view().clone();
     let now = clock.now();
     let mut watch = ZoneWatch::default();
     watch.step(&view, groups, now);
-    Ok(Survey {
+    let survey = Survey {
         view,
         watch,
         read,
         write: WriteAws::new(&sdk, stats),
         now,
-    })
+    };
+    Ok((survey, changes.errors))
 }
 
 /// Each kind of failure once.

@@ -68,7 +68,8 @@ impl TargetArgs {
 
     /// One stack for each cache.
     async fn found(&self, aws: &AwsArgs, clock: &AnyClock) -> anyhow::Result<Vec<Intent>> {
-        let survey = survey(&self.cache, &self.place, aws, clock).await?;
+        let region = self.place.region.as_deref().map(Region::from);
+        let survey = online::listing(aws, region, clock).await?;
         self.cache
             .iter()
             .map(|id| {

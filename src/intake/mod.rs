@@ -2,7 +2,7 @@
 //!
 //! Text becomes a tree that remembers lines ([`yaml`](crate::document::yaml)); the tree is checked against the custom resource's own schema
 //! ([`shape`](crate::document::shape)), its envelope ([`metadata`]) and the rules between fields ([`rules`]); only what has no problem is
-//! filled in to an [`Intent`] ([`fill`]). Nobody reads the custom resource afterwards.
+//! filled in to an [`Intent`] ([`fill()`]). Nobody reads the custom resource afterwards.
 //! A file is accepted whole or not at all.
 
 mod duration;

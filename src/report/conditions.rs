@@ -8,6 +8,7 @@ use crate::plan::history::TicketOutcome;
 use crate::plan::intent::{Mode, Policy};
 use crate::plan::{Action, FindingCode, Guardrail, Hold};
 use crate::topology::survival::Survival;
+use crate::topology::{ComponentName, Manager};
 use jiff::Timestamp;
 
 /// What each condition says, before it is given a time.
@@ -125,12 +126,8 @@ fn zone_redundant(subject: &Subject<'_>) -> Aspect {
     match decision.zones.values().map(|z| z.verdict).max() {
         Some(Survival::Lost) => {
             let waits = first_message(subject, FindingCode::NoEligibleZone);
-            let message = [sentences(Survival::Lost), waits].join(" ");
-            (
-                False,
-                Reason::ZoneLossNotSurvivable,
-                message.trim_end().to_owned(),
-            )
+            let message = joined([sentences(Survival::Lost), waits, report_only(subject)]);
+            (False, Reason::ZoneLossNotSurvivable, message)
         }
         Some(Survival::Unknown) | None => (Unknown, Reason::VerdictUnknown, sentences(Survival::Unknown)),
         Some(Survival::Survives | Survival::Degraded) => (
@@ -163,7 +160,7 @@ fn balanced(subject: &Subject<'_>) -> Aspect {
             } else {
                 texts
             };
-            (False, Reason::Skewed, message)
+            (False, Reason::Skewed, joined([message, report_only(subject)]))
         }
         None => (
             Unknown,
@@ -211,6 +208,29 @@ fn messages(subject: &Subject<'_>, codes: &[FindingCode]) -> String {
     let texts: Vec<&str> = findings
         .iter()
         .filter(|f| codes.contains(&f.code))
+        .map(|f| f.message.as_str())
+        .collect();
+    texts.join(" ")
+}
+
+/// Sentences with one space between them.
+fn joined<const N: usize>(sentences: [String; N]) -> String {
+    let said = sentences.into_iter().filter(|s| !s.is_empty());
+    said.collect::<Vec<_>>().join(" ")
+}
+
+/// Why nothing is planned for the members of a Global Datastore, whatever is wrong with them.
+fn report_only(subject: &Subject<'_>) -> String {
+    let reported_on = |name: &ComponentName| {
+        let component = subject.topology.and_then(|t| t.components.get(name));
+        let managers = component.into_iter().flat_map(|c| &c.managed_elsewhere);
+        managers
+            .into_iter()
+            .any(|m| matches!(m, Manager::GlobalDatastore { .. }))
+    };
+    let findings = subject.decision.into_iter().flat_map(|d| &d.findings);
+    let texts: Vec<&str> = findings
+        .filter(|f| f.code == FindingCode::ManagedElsewhere && f.component.as_ref().is_some_and(reported_on))
         .map(|f| f.message.as_str())
         .collect();
     texts.join(" ")

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod examples;
 mod fields;
 mod files;
 mod reference;
 mod tables;
 
+use examples::check_examples;
 use fields::check_fields;
 use files::check_file;
 
@@ -24,6 +26,33 @@ fn the_schemas_in_the_repository_are_those_of_the_formats() {
     for (name, schema) in [("plan", plan_json::schema()), ("snapshot", snapshot::schema())] {
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         check_file(&format!("docs/schemas/{name}.v1.schema.json"), &text);
+    }
+}
+
+#[test]
+fn the_examples_of_planning_print_what_its_document_shows() {
+    check_examples("docs/planning.md");
+}
+
+#[test]
+fn nothing_else_lies_among_the_generated_files() {
+    for (folder, wanted) in [
+        ("crds", vec!["hastacks.evenkeel.dev.yaml"]),
+        (
+            "docs/schemas",
+            vec!["plan.v1.schema.json", "snapshot.v1.schema.json"],
+        ),
+    ] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut found: Vec<String> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(
+            found, wanted,
+            "{folder}: what nothing generates any more misleads"
+        );
     }
 }
 

@@ -2,6 +2,8 @@
 //! resource's state, maintenance and zones.
 
 use crate::support::*;
+use evenkeel::execute::ticket::time_to_settle;
+use evenkeel::plan::guardrails::NEW_RECORD_WAIT;
 use evenkeel::plan::history::Phase;
 use evenkeel::plan::intent::{Mode, Policy};
 use evenkeel::plan::{ActionType, Guardrail};
@@ -234,12 +236,21 @@ fn an_observation_older_than_five_minutes_is_no_ground_for_acting() {
 }
 
 #[test]
-fn a_new_record_waits_one_ticket_deadline_because_it_may_follow_a_lost_one() {
+fn a_new_record_waits_the_longest_ticket_deadline_because_it_may_follow_a_lost_one() {
+    for action in [
+        ActionType::EnableAutomaticFailover,
+        ActionType::EnableMultiAz,
+        ActionType::AddReplica,
+        ActionType::RemoveReplica,
+        ActionType::MovePrimary,
+    ] {
+        assert!(time_to_settle(action) <= NEW_RECORD_WAIT, "{action}");
+    }
     let began = |at: Option<Timestamp>| skewed().with(|s| s.history.began = at);
-    let hold = began(Some(minutes_ago(19))).hold(Guardrail::Freshness, &add("0001", "a"));
+    let hold = began(Some(minutes_ago(29))).hold(Guardrail::Freshness, &add("0001", "a"));
     assert_eq!(hold.action, None);
     assert_eq!(hold.retry_at, Some(at("2026-03-02T12:01:00Z")));
-    assert_eq!(began(Some(minutes_ago(20))).held_by(&add("0001", "a")), []);
+    assert_eq!(began(Some(minutes_ago(30))).held_by(&add("0001", "a")), []);
     // With nothing to hold there is nothing to tell.
     assert_eq!(began(Some(minutes_ago(1))).holds(&[]), []);
     // Without any record one may look, and never act.

@@ -220,3 +220,92 @@ async fn the_second_failback_waits_for_the_first_to_recover(#[case] reading: &st
     );
     assert!(rig.applied("TestFailover") >= 2, "{}", rig.story().await);
 }
+
+/// Answers that are old, short, late or none: an outage with its replacements, tidying up and failback goes as it should.
+#[rstest]
+#[case::half_of_all_reads_a_minute_and_a_half_old("faults: [{probability: 0.5, stale: 90s}]")]
+#[case::half_of_all_reads_five_minutes_old("faults: [{probability: 0.5, stale: 5m}]")]
+#[case::three_records_a_page("faults: [{shortPages: 3}]")]
+#[case::answers_after_seconds("faults: [{probability: 0.2, latency: 50ms}]")]
+#[case::a_third_of_all_calls_fail(
+    "faults: [{probability: 0.15, throttle: true}, {probability: 0.1, error: {code: InternalFailure}}, \
+     {probability: 0.05, error: {code: ServiceUnavailable}}, {probability: 0.03, resetBefore: true}]"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_lived_through_over_a_rough_network(#[case] faults: &str) {
+    let rig: Rig<Standalone> =
+        Rig::with(&world("enabled", "['a:P b:r', 'c:P a:r']", faults), &manifest()).await;
+    rig.run_for(minutes(30)).await;
+    rig.fail_zone(A);
+    let lost_at = rig.sim.now();
+    rig.run_for(hours(2)).await;
+    rig.recover_zone(A);
+    let back_at = rig.sim.now();
+    rig.run_until("whole and balanced", hours(12), healthy_and_balanced)
+        .await;
+    nothing_wrong_was_done(&rig, lost_at..back_at).await;
+    assert_eq!(
+        rig.nodes(),
+        4,
+        "what was added is gone again\n{}",
+        rig.story().await
+    );
+    assert!(
+        (1..=2).contains(&rig.applied("IncreaseReplicaCount")),
+        "{}",
+        rig.story().await
+    );
+    assert!(rig.applied("DecreaseReplicaCount") <= 2, "{}", rig.story().await);
+    assert!(rig.applied("TestFailover") <= 1, "{}", rig.story().await);
+}
+
+/// AWS takes a snapshot just when a failback is due: it is waited for, and AWS has nothing to refuse.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_is_waited_for() {
+    let actors = "actors: [{at: 15m, does: {backup: {group: sessions, for: 3h}}}]";
+    let rig: Rig<Standalone> =
+        Rig::with(&world("enabled", "['a:r c:P', 'b:r c:P']", actors), &manifest()).await;
+    rig.run_for(hours(3)).await;
+    let status = rig.status().await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "True",
+        "{}",
+        rig.story().await
+    );
+    assert!(
+        rig::hold_reason(&status, "resource_state").contains("snapshot"),
+        "{}",
+        rig.story().await
+    );
+    rig.run_until("failed back", hours(3), healthy_and_balanced).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+/// A group that AWS could not create is told as such and left alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_whose_creation_failed_is_told() {
+    let world = world("enabled", "['a:P c:r']", "").replace("shards:", "status: create-failed, shards:");
+    let rig: Rig<Standalone> = Rig::with(&world, &manifest()).await;
+    rig.run_for(hours(1)).await;
+    let status = rig.status().await;
+    assert_eq!(
+        status["components"][0]["status"],
+        "CreateFailed",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(
+        condition(&status, "ZoneRedundant"),
+        "Unknown",
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}

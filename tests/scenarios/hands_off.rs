@@ -1,13 +1,10 @@
 //! What must be left alone: missing, unreadable, half made, somebody else's. A clear status, nothing done.
 
 use super::rig::{LoopUnderTest, Rig, condition, condition_message, hold_reason, holding, hours, planned};
-use super::worlds::{Mode, manifest, world};
+use super::worlds::{Mode, skewed_manifest, skewed_world};
 
-const ZONES: &[&str] = &["a", "c"];
-const SKEWED: &[&str] = &["c:P a:r", "c:P a:r"];
-
-async fn settled<L: LoopUnderTest>(world: &str) -> Rig<L> {
-    let rig: Rig<L> = Rig::with(world, &manifest(ZONES, 1, "")).await;
+async fn settled<L: LoopUnderTest>(mode: Mode, world: &str) -> Rig<L> {
+    let rig: Rig<L> = Rig::with(world, &skewed_manifest(mode, "", "")).await;
     rig.run_for(hours(3)).await;
     assert_eq!(
         rig.mutation_names(),
@@ -18,9 +15,8 @@ async fn settled<L: LoopUnderTest>(world: &str) -> Rig<L> {
     rig
 }
 
-pub async fn a_missing_group_is_reported<L: LoopUnderTest>() {
-    let rig: Rig<L> =
-        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("id: sessions", "id: other")).await;
+pub async fn a_missing_group_is_reported<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = settled(mode, &skewed_world(mode, "").replace("id: sessions", "id: other")).await;
     let status = rig.status().await;
     assert_eq!(
         status["components"][0]["status"],
@@ -37,10 +33,10 @@ pub async fn a_missing_group_is_reported<L: LoopUnderTest>() {
     assert_eq!(planned(&status), Vec::<String>::new());
 }
 
-pub async fn a_group_being_created_is_waited_for<L: LoopUnderTest>() {
-    let world = world(Mode::Enabled, ZONES, SKEWED, "timings:\n  groupCreation: 10h\n")
+pub async fn a_group_being_created_is_waited_for<L: LoopUnderTest>(mode: Mode) {
+    let world = skewed_world(mode, "timings:\n  groupCreation: 10h\n")
         .replace("    clusterMode:", "    status: creating\n    clusterMode:");
-    let rig: Rig<L> = settled(&world).await;
+    let rig: Rig<L> = settled(mode, &world).await;
     let status = rig.status().await;
     assert_eq!(
         status["components"][0]["status"],
@@ -56,24 +52,29 @@ pub async fn a_group_being_created_is_waited_for<L: LoopUnderTest>() {
     );
 }
 
-pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>() {
-    let world = world(Mode::Enabled, ZONES, SKEWED, "").replace(
+pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>(mode: Mode) {
+    let world = skewed_world(mode, "").replace(
         "    clusterMode:",
         "    global: {id: gd-1, role: PRIMARY}\n    clusterMode:",
     );
-    let rig: Rig<L> = settled(&world).await;
-    assert_eq!(
-        planned(&rig.status().await),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    let rig: Rig<L> = settled(mode, &world).await;
+    let status = rig.status().await;
+    assert_eq!(planned(&status), Vec::<String>::new(), "{}", rig.story().await);
+    if mode == Mode::Enabled {
+        let message = condition_message(&status, "Balanced");
+        assert!(
+            message
+                .contains("sessions is the primary member of Global Datastore gd-1. It is only reported on"),
+            "{}",
+            rig.story().await
+        );
+    }
 }
 
-pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
+pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
     rig.fault("{operation: DescribeReplicationGroups, error: {code: AccessDenied, status: 403, message: not authorized}}");
-    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
     rig.lut.start().await;
     rig.run_for(hours(2)).await;
     let status = rig.status().await;
@@ -98,9 +99,11 @@ pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>() {
 }
 
 pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
+    let mut rig: Rig<L> = Rig::new(&skewed_world(Mode::Enabled, "")).await;
     rig.fault("{dropPoints: true}");
-    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut
+        .apply("shop", &skewed_manifest(Mode::Enabled, "", ""))
+        .await;
     rig.lut.start().await;
     rig.run_for(hours(3)).await;
     assert_eq!(
@@ -117,10 +120,12 @@ pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {
     );
 }
 
-pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnderTest>() {
-    let rig: Rig<L> =
-        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("evenkeel.dev/owner: demo", "team: shop"))
-            .await;
+pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = settled(
+        mode,
+        &skewed_world(mode, "").replace("evenkeel.dev/owner: demo", "team: shop"),
+    )
+    .await;
     let status = rig.status().await;
     assert!(
         holding(&status).contains(&"ownership".into()),
@@ -134,10 +139,12 @@ pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnd
     );
 }
 
-pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>() {
-    let rig: Rig<L> =
-        settled(&world(Mode::Enabled, ZONES, SKEWED, "").replace("owner: demo", "owner: other-cluster"))
-            .await;
+pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = settled(
+        mode,
+        &skewed_world(mode, "").replace("owner: demo", "owner: other-cluster"),
+    )
+    .await;
     let status = rig.status().await;
     assert!(
         hold_reason(&status, "ownership").contains("other-cluster"),
@@ -146,11 +153,11 @@ pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>() {
     );
 }
 
-pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, ZONES, SKEWED, "")).await;
-    let younger = manifest(ZONES, 1, "").replace("name: shop\n", "name: twin\n");
+pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
+    let younger = skewed_manifest(mode, "", "").replace("name: shop\n", "name: twin\n");
     rig.lut
-        .apply("shop", &manifest(ZONES, 1, "  mode: Observe\n"))
+        .apply("shop", &skewed_manifest(mode, "", "  mode: Observe\n"))
         .await;
     rig.lut.apply("twin", &younger).await;
     rig.lut.start().await;

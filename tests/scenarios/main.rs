@@ -55,71 +55,75 @@ macro_rules! run_all {
 macro_rules! every_scenario {
     ($shell:ty) => {
         run_all! { $shell:
-        crashes {
-            killed_between_prepared_and_maybe_called,
-            killed_before_the_call_arrived,
-            killed_after_the_call_before_its_answer,
-            killed_while_settling,
-            killed_after_the_answer_before_the_status,
-            a_truncated_record_makes_no_second_failover,
-            a_lost_record_makes_no_second_failover,
-            a_lost_record_means_not_ours_so_surplus_stays,
-        }
-        failback {
-            after_aws_fails_over_primaries_return_once_it_has_been_quiet,
-            after_a_person_fails_over_nothing_moves_until_acknowledged,
-        }
-        zone_outage {
-            three_zones_lost_copies_are_replaced_then_tidied_up,
-            three_zones_where_aws_refuses_the_increase_during_an_outage,
-            three_zones_where_dead_nodes_keep_their_last_metric,
-            two_zones_nothing_is_done_until_the_zone_is_back,
-            a_zone_that_returns_after_the_quiet_period_is_not_failed_back_to_at_once,
-        }
-        settings {
-            a_group_in_one_zone_is_spread_before_its_settings_are_turned_on,
-        }
-        balanced {
-            a_balanced_stack_is_left_alone in enabled and disabled,
-        }
-        rough_network {
-            half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget,
-            a_reset_after_the_change_is_never_sent_again,
-            cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done,
-        }
-        unwilling_aws {
-            test_failover_blocked_is_a_hold_and_no_storm,
-            the_failover_quota_used_up_is_a_hold_with_a_retry_time,
-            an_accepted_increase_that_is_rolled_back_stops_after_three_times,
-            capacity_missing_in_one_zone_another_eligible_one_is_used,
-            a_lone_dead_node_is_left_to_aws,
-        }
-        who_may_act {
-            paused_judges_but_does_not_act,
-            observe_plans_and_never_acts,
-            approve_waits_for_the_plan_id_and_uses_it_once,
-            an_approval_does_not_cover_a_plan_that_changed,
-            policy_overrides_the_mode_for_one_action_type,
-            a_deny_window_across_midnight_in_seoul_holds_until_it_ends,
-            a_window_in_a_zone_with_summer_time_opens_on_its_own_clock,
-            nothing_disruptive_in_or_just_before_the_maintenance_window,
-            stop_halts_all_acting_until_it_is_lifted,
-            sigterm_ends_it_cleanly_and_it_goes_on_later,
-        }
-        hands_off {
-            a_missing_group_is_reported,
-            a_group_being_created_is_waited_for,
-            a_member_of_a_global_datastore_is_report_only,
-            access_denied_is_told_and_is_not_absence,
-            unknown_roles_forbid_moving_primaries,
-            without_the_owners_tag_it_prints_the_command_that_claims,
-            anothers_tag_is_respected_and_named,
-            of_two_stacks_that_name_one_group_the_elder_acts,
-        }
-        other_actors {
-            replica_autoscaling_up_and_down_is_let_be,
-            terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit,
-        }
+            crashes {
+                killed_between_prepared_and_maybe_called in enabled and disabled,
+                killed_before_the_call_arrived in enabled and disabled,
+                killed_after_the_call_before_its_answer in enabled and disabled,
+                killed_after_an_increase_before_its_answer in enabled and disabled,
+                killed_while_settling in enabled and disabled,
+                killed_after_the_answer_before_the_status in enabled and disabled,
+                a_truncated_record_makes_no_second_failover,
+                a_lost_record_makes_no_second_failover,
+                a_lost_record_makes_no_second_increase in enabled and disabled,
+                a_lost_record_means_not_ours_so_surplus_stays in enabled and disabled,
+            }
+            failback {
+                after_aws_fails_over_primaries_return_once_it_has_been_quiet in enabled and disabled,
+                after_a_person_fails_over_nothing_moves_until_acknowledged in enabled and disabled,
+            }
+            zone_outage {
+                three_zones_lost_copies_are_replaced_then_tidied_up in enabled and disabled,
+                three_zones_where_aws_refuses_the_increase_during_an_outage in enabled and disabled,
+                three_zones_where_dead_nodes_keep_their_last_metric in enabled and disabled,
+                two_zones_nothing_is_done_until_the_zone_is_back in enabled and disabled,
+                a_zone_that_returns_after_the_quiet_period_is_not_failed_back_to_at_once in enabled and disabled,
+            }
+            settings {
+                a_group_in_one_zone_is_spread_before_its_settings_are_turned_on in enabled and disabled,
+            }
+            balanced {
+                a_balanced_stack_is_left_alone in enabled and disabled,
+            }
+            rough_network {
+                half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget in enabled and disabled,
+                a_reset_after_the_change_is_never_sent_again in enabled and disabled,
+                cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done in enabled and disabled,
+            }
+            unwilling_aws {
+                test_failover_blocked_is_a_hold_and_no_storm in enabled and disabled,
+                the_failover_quota_used_up_is_a_hold_with_a_retry_time in enabled and disabled,
+                what_others_used_of_the_failover_quota_counts in enabled and disabled,
+                an_accepted_increase_that_is_rolled_back_stops_after_three_times in enabled and disabled,
+                capacity_missing_in_one_zone_another_eligible_one_is_used in enabled and disabled,
+                a_lone_dead_node_is_left_to_aws in enabled and disabled,
+            }
+            who_may_act {
+                paused_judges_but_does_not_act in enabled and disabled,
+                observe_plans_and_never_acts in enabled and disabled,
+                approve_waits_for_the_plan_id_and_uses_it_once in enabled and disabled,
+                an_approval_does_not_cover_a_plan_that_changed in enabled and disabled,
+                policy_overrides_the_mode_for_one_action_type in enabled and disabled,
+                a_deny_window_across_midnight_in_seoul_holds_until_it_ends in enabled and disabled,
+                a_window_in_a_zone_with_summer_time_opens_on_its_own_clock in enabled and disabled,
+                nothing_disruptive_in_or_just_before_the_maintenance_window in enabled and disabled,
+                stop_halts_all_acting_until_it_is_lifted in enabled and disabled,
+                stop_in_the_middle_of_a_step_sends_nothing in enabled and disabled,
+                sigterm_ends_it_cleanly_and_it_goes_on_later in enabled and disabled,
+            }
+            hands_off {
+                a_missing_group_is_reported in enabled and disabled,
+                a_group_being_created_is_waited_for in enabled and disabled,
+                a_member_of_a_global_datastore_is_report_only in enabled and disabled,
+                access_denied_is_told_and_is_not_absence in enabled and disabled,
+                unknown_roles_forbid_moving_primaries,
+                without_the_owners_tag_it_prints_the_command_that_claims in enabled and disabled,
+                anothers_tag_is_respected_and_named in enabled and disabled,
+                of_two_stacks_that_name_one_group_the_elder_acts in enabled and disabled,
+            }
+            other_actors {
+                replica_autoscaling_up_and_down_is_let_be in enabled and disabled,
+                terraform_undoing_each_added_replica_is_not_fought_beyond_the_limit in enabled and disabled,
+            }
         }
     };
 }

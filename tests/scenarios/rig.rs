@@ -4,8 +4,8 @@
 //! [`LoopUnderTest`] is small on purpose: the same scenarios run against every shell around the engine. Nothing here
 //! sleeps: [`Rig::run_for`] moves the simulator's clock from wake-up to wake-up until the loop waits for a later time.
 
-use evenkeel_sim::{Call, ClockMode, Sim};
-use jiff::SignedDuration;
+use evenkeel_sim::{Call, ClockMode, Sim, SimBuilder};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -66,7 +66,16 @@ pub fn hours(n: i64) -> SignedDuration {
 impl<L: LoopUnderTest> Rig<L> {
     /// A stepped world, the loop not started.
     pub async fn new(world: &str) -> Self {
-        let sim = Sim::builder()
+        Self::of(world, Sim::builder()).await
+    }
+
+    /// As [`Rig::new`], at a moment of its own.
+    pub async fn starting_at(world: &str, at: Timestamp) -> Self {
+        Self::of(world, Sim::builder().start_time(at)).await
+    }
+
+    async fn of(world: &str, sim: SimBuilder) -> Self {
+        let sim = sim
             .world_yaml(world)
             .clock(ClockMode::Stepped)
             .seed(7)
@@ -142,6 +151,18 @@ impl<L: LoopUnderTest> Rig<L> {
         if let Some(end) = missed {
             panic!("no call was caught: {end:?}\n{}", self.story().await);
         }
+    }
+
+    /// After a kill: the simulator has noticed that nobody waits for the held calls any more, so none of them can still
+    /// have an effect.
+    pub async fn until_let_go(&self, rule: &str) {
+        let let_go = async {
+            while self.sim.held(rule) > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let noticed = tokio::time::timeout(STALL, let_go).await;
+        assert!(noticed.is_ok(), "the call of a dead process is still held");
     }
 
     pub async fn status(&self) -> Value {

@@ -1,14 +1,12 @@
 //! AWS refuses, runs out, or takes back what it accepted: a hold with the true reason, no storm, no race.
 
 use super::rig::{LoopUnderTest, Rig, condition, healthy_and_balanced, hold_reason, holding, hours, minutes};
-use super::worlds::{Mode, manifest, world};
+use super::worlds::{Mode, manifest, skewed_manifest, skewed_world, world};
 
-const SKEWED: &[&str] = &["c:P a:r", "c:P a:r"];
-
-pub async fn test_failover_blocked_is_a_hold_and_no_storm<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, &["a", "c"], SKEWED, "")).await;
+pub async fn test_failover_blocked_is_a_hold_and_no_storm<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
     rig.fault("{testFailoverBlocked: true, until: 30h}");
-    rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
     rig.lut.start().await;
     rig.run_for(hours(24)).await;
     let status = rig.status().await;
@@ -39,13 +37,9 @@ pub async fn test_failover_blocked_is_a_hold_and_no_storm<L: LoopUnderTest>() {
     assert!(retry, "{}", rig.story().await);
 }
 
-pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnderTest>() {
+pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnderTest>(mode: Mode) {
     let more = "quotas:\n  testFailoversPerDay: 0\n";
-    let rig: Rig<L> = Rig::with(
-        &world(Mode::Enabled, &["a", "c"], SKEWED, more),
-        &manifest(&["a", "c"], 1, ""),
-    )
-    .await;
+    let rig: Rig<L> = Rig::with(&skewed_world(mode, more), &skewed_manifest(mode, "", "")).await;
     rig.run_for(hours(12)).await;
     let status = rig.status().await;
     let calls = rig.mutations();
@@ -61,6 +55,12 @@ pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnder
         calls.len(),
         rig.story().await
     );
+    let reason = hold_reason(&status, "back_off");
+    assert!(
+        reason.contains("APICallRateForCustomerExceeded"),
+        "{}",
+        rig.story().await
+    );
     let retry = status["plan"]["holds"]
         .as_array()
         .unwrap()
@@ -69,8 +69,8 @@ pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnder
     assert!(retry, "{}", rig.story().await);
 }
 
-pub async fn an_accepted_increase_that_is_rolled_back_stops_after_three_times<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, &["a", "b", "c"], &["a:P b:r"], "")).await;
+pub async fn an_accepted_increase_that_is_rolled_back_stops_after_three_times<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&world(mode, &["a", "b", "c"], &["a:P b:r"], "")).await;
     rig.fault("{operation: IncreaseReplicaCount, rollback: true}");
     rig.lut.apply("shop", &manifest(&["a", "b", "c"], 2, "")).await;
     rig.lut.start().await;
@@ -100,8 +100,8 @@ pub async fn an_accepted_increase_that_is_rolled_back_stops_after_three_times<L:
     );
 }
 
-pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = Rig::new(&world(Mode::Enabled, &["a", "b", "c", "d"], &["a:P b:r"], "")).await;
+pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&world(mode, &["a", "b", "c", "d"], &["a:P b:r"], "")).await;
     rig.fault("{capacity: {zone: ap-northeast-2c}}");
     rig.lut
         .apply("shop", &manifest(&["a", "b", "c", "d"], 2, ""))
@@ -118,17 +118,61 @@ pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUn
     assert_eq!(rig.applied("IncreaseReplicaCount"), 1);
 }
 
-pub async fn a_lone_dead_node_is_left_to_aws<L: LoopUnderTest>() {
-    let world = world(Mode::Enabled, &["a", "b", "c"], &["a:P b:r", "c:P a:r"], "");
-    let rig: Rig<L> = Rig::with(
-        &world,
-        &manifest(&["a", "b", "c"], 1, "  guardrails:\n    replaceAfter: 5m\n"),
-    )
-    .await;
-    rig.run_for(minutes(30)).await;
-    // The other node of zone a lives: one dead node is not a dead zone, however long AWS takes.
+pub async fn what_others_used_of_the_failover_quota_counts<L: LoopUnderTest>(mode: Mode) {
+    // Ten test failovers by a person on another group: AWS would still allow five.
+    let shards = "      - \"a:P c:r\"\n".repeat(10);
+    let deeds: String = (1..=10)
+        .map(|n| {
+            format!(
+                "  - at: {}m\n    does: {{testFailover: {{group: other, shard: \"{n:04}\"}}}}\n",
+                n * 14
+            )
+        })
+        .collect();
+    let more = format!(
+        "  - id: other\n    clusterMode: enabled\n    subnetGroup: shop-cache\n    shards:\n{shards}actors:\n{deeds}"
+    );
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, &more)).await;
+    rig.run_for(hours(3)).await;
+    let deeds = rig.sim_state()["actorDeeds"].as_array().unwrap().clone();
+    assert_eq!(deeds.len(), 10, "{deeds:#?}");
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
+    rig.lut.start().await;
+    rig.run_for(hours(12)).await;
+    let status = rig.status().await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    let reason = hold_reason(&status, "quota");
+    assert!(
+        reason.contains("10 shards were failed over by TestFailover in ap-northeast-2 in the last 24 h"),
+        "{reason}\n{}",
+        rig.story().await
+    );
+    let holds = status["plan"]["holds"].as_array().unwrap();
+    let quota = holds.iter().find(|h| h["guardrail"] == "quota").unwrap();
+    let retry_at = quota["retryAt"].as_str().unwrap().to_owned();
+    rig.run_until("balanced a day after the others", hours(16), healthy_and_balanced)
+        .await;
+    let at = rig.mutations()[0].at;
+    let promised: jiff::Timestamp = retry_at.parse().unwrap();
+    assert!(at >= promised, "promised {promised}, called {at}");
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+pub async fn a_lone_dead_node_is_left_to_aws<L: LoopUnderTest>(mode: Mode) {
+    let shards: &[&str] = mode.pick(&["a:P b:r", "c:P a:r"], &["b:P a:r"]);
+    let (node, recovers) = mode.pick((mode.node(2, 2), 50), (mode.node(1, 2), 25));
+    let settings = "  guardrails:\n    replaceAfter: 5m\n";
+    let world = world(mode, &["a", "b", "c"], shards, "");
+    let rig: Rig<L> = Rig::with(&world, &manifest(&["a", "b", "c"], 1, settings)).await;
+    rig.run_for(minutes(35)).await;
+    // One dead node is not a dead zone, however long AWS takes: where it is the only one there, that is half an hour.
     rig.sim
-        .fail_node_for("sessions-0002-002", evenkeel_sim::Span::mins(50))
+        .fail_node_for(&node, evenkeel_sim::Span::mins(recovers))
         .unwrap();
     rig.run_until("the loss is seen", minutes(30), |s| {
         condition(s, "ZoneRedundant") == "False"

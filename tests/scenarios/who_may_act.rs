@@ -3,13 +3,11 @@
 use super::rig::{
     LoopUnderTest, Rig, condition, healthy_and_balanced, hold_reason, holding, hours, minutes, planned,
 };
-use super::worlds::{Mode, manifest, manifest_with, world};
+use super::worlds::{Mode, skewed_manifest, skewed_world};
 
-const ZONES: &[&str] = &["a", "c"];
-const SKEWED: &[&str] = &["c:P a:r", "c:P a:r"];
-
-async fn skewed<L: LoopUnderTest>(manifest: &str) -> Rig<L> {
-    Rig::with(&world(Mode::Enabled, ZONES, SKEWED, ""), manifest).await
+/// One test failover is due, and these settings say whether.
+async fn skewed<L: LoopUnderTest>(mode: Mode, spec: &str) -> Rig<L> {
+    Rig::with(&skewed_world(mode, ""), &skewed_manifest(mode, "", spec)).await
 }
 
 async fn nothing_is_done<L: LoopUnderTest>(rig: &Rig<L>, guardrail: &str) {
@@ -30,35 +28,30 @@ async fn nothing_is_done<L: LoopUnderTest>(rig: &Rig<L>, guardrail: &str) {
     );
 }
 
-pub async fn paused_judges_but_does_not_act<L: LoopUnderTest>() {
-    let rig: Rig<L> = skewed(&manifest_with(
-        "    evenkeel.dev/paused: \"true\"\n",
-        ZONES,
-        1,
-        "",
-    ))
-    .await;
+pub async fn paused_judges_but_does_not_act<L: LoopUnderTest>(mode: Mode) {
+    let paused = skewed_manifest(mode, "    evenkeel.dev/paused: \"true\"\n", "");
+    let rig: Rig<L> = Rig::with(&skewed_world(mode, ""), &paused).await;
     nothing_is_done(&rig, "paused").await;
-    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
     rig.run_until("balanced once unpaused", hours(2), healthy_and_balanced)
         .await;
 }
 
-pub async fn observe_plans_and_never_acts<L: LoopUnderTest>() {
-    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Observe\n")).await;
+pub async fn observe_plans_and_never_acts<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = skewed(mode, "  mode: Observe\n").await;
     nothing_is_done(&rig, "mode").await;
 }
 
-pub async fn approve_waits_for_the_plan_id_and_uses_it_once<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Approve\n")).await;
+pub async fn approve_waits_for_the_plan_id_and_uses_it_once<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = skewed(mode, "  mode: Approve\n").await;
     nothing_is_done(&rig, "mode").await;
     let id = rig.status().await["plan"]["id"].as_str().unwrap().to_owned();
 
     // Another plan's id approves nothing.
-    rig.lut.apply("shop", &approved("0123456789ab")).await;
+    rig.lut.apply("shop", &approved(mode, "0123456789ab")).await;
     nothing_is_done(&rig, "mode").await;
 
-    rig.lut.apply("shop", &approved(&id)).await;
+    rig.lut.apply("shop", &approved(mode, &id)).await;
     rig.run_until("balanced once approved", hours(2), healthy_and_balanced)
         .await;
     assert_eq!(rig.mutation_names(), ["TestFailover"]);
@@ -85,12 +78,12 @@ pub async fn approve_waits_for_the_plan_id_and_uses_it_once<L: LoopUnderTest>() 
     );
 }
 
-pub async fn an_approval_does_not_cover_a_plan_that_changed<L: LoopUnderTest>() {
-    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  mode: Approve\n")).await;
+pub async fn an_approval_does_not_cover_a_plan_that_changed<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = skewed(mode, "  mode: Approve\n").await;
     nothing_is_done(&rig, "mode").await;
     let id = rig.status().await["plan"]["id"].as_str().unwrap().to_owned();
     // Before the approval arrives the spec changes, and with it the plan.
-    let changed = approved(&id).replace(
+    let changed = approved(mode, &id).replace(
         "  mode: Approve\n",
         "  mode: Approve\n  guardrails:\n    quietPeriod: 40m\n",
     );
@@ -99,23 +92,23 @@ pub async fn an_approval_does_not_cover_a_plan_that_changed<L: LoopUnderTest>() 
     assert_ne!(rig.status().await["plan"]["id"].as_str().unwrap(), id);
 }
 
-pub async fn policy_overrides_the_mode_for_one_action_type<L: LoopUnderTest>() {
-    let rig: Rig<L> = skewed(&manifest(ZONES, 1, "  policy:\n    MovePrimary: Report\n")).await;
+pub async fn policy_overrides_the_mode_for_one_action_type<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = skewed(mode, "  policy:\n    MovePrimary: Report\n").await;
     nothing_is_done(&rig, "mode").await;
     rig.lut
         .apply(
             "shop",
-            &manifest(ZONES, 1, "  mode: Observe\n  policy:\n    MovePrimary: Auto\n"),
+            &skewed_manifest(mode, "", "  mode: Observe\n  policy:\n    MovePrimary: Auto\n"),
         )
         .await;
     rig.run_until("balanced: policy says Auto", hours(2), healthy_and_balanced)
         .await;
 }
 
-pub async fn a_deny_window_across_midnight_in_seoul_holds_until_it_ends<L: LoopUnderTest>() {
+pub async fn a_deny_window_across_midnight_in_seoul_holds_until_it_ends<L: LoopUnderTest>(mode: Mode) {
     // The scenario begins at 09:00 in Seoul (00:00Z).
     let deny = "  guardrails:\n    denyWindows:\n      - from: \"08:00\"\n        to: \"07:00\"\n        timeZone: Asia/Seoul\n";
-    let rig: Rig<L> = skewed(&manifest(ZONES, 1, deny)).await;
+    let rig: Rig<L> = skewed(mode, deny).await;
     nothing_is_done(&rig, "deny_window").await;
     rig.run_for(hours(18)).await;
     assert_eq!(
@@ -133,21 +126,27 @@ pub async fn a_deny_window_across_midnight_in_seoul_holds_until_it_ends<L: LoopU
     );
 }
 
-pub async fn a_window_in_a_zone_with_summer_time_opens_on_its_own_clock<L: LoopUnderTest>() {
+pub async fn a_window_in_a_zone_with_summer_time_opens_on_its_own_clock<L: LoopUnderTest>(mode: Mode) {
+    // Berlin's clocks go from 02:00 to 03:00 in the night before this window.
     let window = "  guardrails:\n    windows:\n      - from: \"05:00\"\n        to: \"06:00\"\n        timeZone: Europe/Berlin\n";
-    let rig: Rig<L> = skewed(&manifest(ZONES, 1, window)).await;
+    let evening = "2026-03-28T20:00:00Z".parse().unwrap();
+    // Sunday night is the usual maintenance window of these worlds.
+    let world = skewed_world(mode, "").replace("sun:03:00-sun:04:00", "wed:03:00-wed:04:00");
+    let mut rig: Rig<L> = Rig::starting_at(&world, evening).await;
+    rig.lut.apply("shop", &skewed_manifest(mode, "", window)).await;
+    rig.lut.start().await;
     rig.run_until("balanced in the window", hours(30), healthy_and_balanced)
         .await;
     let at = rig.mutations()[0].at.to_string();
     assert!(
-        at.starts_with("2026-03-02T04:0"),
-        "05:00 in Berlin in March is 04:00Z, it acted at {at}"
+        at.starts_with("2026-03-29T03:0"),
+        "05:00 in Berlin's summer is 03:00Z, it acted at {at}"
     );
 }
 
-pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: LoopUnderTest>() {
-    let world = world(Mode::Enabled, ZONES, SKEWED, "").replace("sun:03:00-sun:04:00", "mon:01:00-mon:03:00");
-    let rig: Rig<L> = Rig::with(&world, &manifest(ZONES, 1, "")).await;
+pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: LoopUnderTest>(mode: Mode) {
+    let world = skewed_world(mode, "").replace("sun:03:00-sun:04:00", "mon:01:00-mon:03:00");
+    let rig: Rig<L> = Rig::with(&world, &skewed_manifest(mode, "", "")).await;
     rig.run_for(minutes(50)).await;
     let status = rig.status().await;
     assert!(
@@ -161,11 +160,10 @@ pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: Loop
     assert!(at.starts_with("2026-03-02T03:0"), "it acted at {at}");
 }
 
-pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>() {
-    let world = world(Mode::Enabled, ZONES, SKEWED, "");
-    let mut rig: Rig<L> = Rig::new(&world).await;
+pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
     rig.lut.stop_all_acting(true).await;
-    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
     rig.lut.start().await;
     nothing_is_done(&rig, "stop").await;
     assert!(
@@ -178,8 +176,28 @@ pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>() {
         .await;
 }
 
-pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>() {
-    let mut rig: Rig<L> = skewed(&manifest(ZONES, 1, "")).await;
+pub async fn stop_in_the_middle_of_a_step_sends_nothing<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = skewed(mode, "").await;
+    // The step is prepared and looks afresh at its group; polls don't name it.
+    let look = rig.fault("{operation: DescribeReplicationGroups, target: sessions, times: 1, hold: before}");
+    rig.run_until_held(&look, hours(2)).await;
+    rig.lut.stop_all_acting(true).await;
+    rig.sim.release(&look);
+    rig.run_for(hours(2)).await;
+    assert_eq!(
+        rig.mutation_names(),
+        Vec::<String>::new(),
+        "{}",
+        rig.story().await
+    );
+    rig.lut.stop_all_acting(false).await;
+    rig.run_until("balanced once lifted", hours(2), healthy_and_balanced)
+        .await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = skewed(mode, "").await;
     rig.run_until("settling", hours(2), |s| condition(s, "Reconciling") == "True")
         .await;
     rig.lut.stop().await;
@@ -188,13 +206,9 @@ pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>() {
     assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
 }
 
-fn approved(id: &str) -> String {
-    manifest_with(
-        &format!("    evenkeel.dev/approve: \"{id}\"\n"),
-        ZONES,
-        1,
-        "  mode: Approve\n",
-    )
+fn approved(mode: Mode, id: &str) -> String {
+    let approve = format!("    evenkeel.dev/approve: \"{id}\"\n");
+    skewed_manifest(mode, &approve, "  mode: Approve\n")
 }
 
 fn primary_in<L: LoopUnderTest>(rig: &Rig<L>, zone: &str) -> String {

@@ -17,12 +17,27 @@ pub fn disabled() -> Mode {
     Mode::Disabled
 }
 
+impl Mode {
+    /// With cluster mode disabled a group has one shard.
+    pub fn pick<T>(self, enabled: T, disabled: T) -> T {
+        match self {
+            Self::Enabled => enabled,
+            Self::Disabled => disabled,
+        }
+    }
+
+    /// The name of a node of `sessions`, as AWS gives it.
+    pub fn node(self, shard: u32, number: u32) -> String {
+        match self {
+            Self::Enabled => format!("sessions-{shard:04}-{number:03}"),
+            Self::Disabled => format!("sessions-{number:03}"),
+        }
+    }
+}
+
 /// One group `sessions` owned by this installation. Shards as drawn: `"a:P c:r"`.
 pub fn world(mode: Mode, zones: &[&str], shards: &[&str], more: &str) -> String {
-    let mode = match mode {
-        Mode::Enabled => "enabled",
-        Mode::Disabled => "disabled",
-    };
+    let mode = mode.pick("enabled", "disabled");
     let ids: String = zones
         .iter()
         .enumerate()
@@ -37,6 +52,27 @@ pub fn world(mode: Mode, zones: &[&str], shards: &[&str], more: &str) -> String 
          maintenanceWindow: \"sun:03:00-sun:04:00\"\n    tags:\n      evenkeel.dev/owner: demo\n    shards:\n{shards}{more}",
         names.join(", ")
     )
+}
+
+/// Zones a and c; one test failover mends it: both primaries stand in c, or (see [`skewed_manifest`]) the only one does,
+/// and a is preferred.
+pub fn skewed_world(mode: Mode, more: &str) -> String {
+    let shards = mode.pick(&["c:P a:r", "c:P a:r"][..], &["c:P a:r"]);
+    world(mode, &["a", "c"], shards, more)
+}
+
+/// For [`skewed_world`], and for any group over a and c whose only primary should return to a.
+pub fn skewed_manifest(mode: Mode, annotations: &str, spec: &str) -> String {
+    let manifest = manifest_with(annotations, &["a", "c"], 1, spec);
+    mode.pick(manifest.clone(), preferring_a(&manifest))
+}
+
+/// The same manifest with primaries preferred in zone a.
+pub fn preferring_a(manifest: &str) -> String {
+    let minimum = "      minReplicasPerShard: 1\n";
+    assert_eq!(manifest.matches(minimum).count(), 1, "{manifest}");
+    let preferred = format!("{minimum}      preferredPrimaryZones: [ap-northeast-2a]\n");
+    manifest.replace(minimum, &preferred)
 }
 
 /// A HAStack `shop` over these zones for the group `sessions`. `spec` lines are indented by two spaces.

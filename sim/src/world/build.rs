@@ -90,7 +90,8 @@ impl World {
         Ok(())
     }
 
-    /// Adds a replication group that has been there for long (or is being created, if its status says so).
+    /// Adds a replication group that has been there for long (or whose creation goes on or has failed, if its status
+    /// says so).
     pub fn add_group(&mut self, spec: &GroupSpec) -> Result<(), String> {
         let place = self.place(spec.account.as_ref(), spec.region.as_ref());
         let key = GroupKey {
@@ -102,15 +103,23 @@ impl World {
         let new = self.new_group(spec, key.clone(), shards)?;
         match spec.status.as_deref() {
             Some("creating") => self.create_group(new),
+            Some("create-failed") => self.fail_group(new),
             None | Some("available") => self.settle_group(new, &lost),
             Some(other) => {
                 return Err(format!(
-                    "replicationGroups {}: status `{other}` is neither available nor creating",
+                    "replicationGroups {}: status `{other}` is not available, creating or create-failed",
                     spec.id
                 ));
             }
         }
         Ok(())
+    }
+
+    /// A group that never came to be: it has no node.
+    fn fail_group(&mut self, new: NewGroup) {
+        let mut group = self.assemble(new, Phase::Failed, Life::Starting);
+        group.shards.clear();
+        self.insert_group(group);
     }
 
     fn settle_group(&mut self, new: NewGroup, lost: &[String]) {

@@ -292,6 +292,31 @@ impl World {
         Ok(())
     }
 
+    /// AWS begins to take a snapshot.
+    pub(crate) fn begin_backup(&mut self, key: &GroupKey, duration: Span) -> Result<(), String> {
+        match self.group(key) {
+            Some(group) if group.phase == Phase::Running && group.operation.is_none() => {}
+            Some(_) => return Err(format!("{} is busy", key.id)),
+            None => return Err(format!("there is no group {}", key.id)),
+        }
+        let operation = self.begin(
+            key,
+            OperationKind::Backup,
+            BTreeSet::new(),
+            BTreeSet::new(),
+            false,
+        );
+        let at = self.after(duration);
+        self.schedule(
+            at,
+            Due::OperationDone {
+                key: key.clone(),
+                operation,
+            },
+        );
+        Ok(())
+    }
+
     fn begin(
         &mut self,
         key: &GroupKey,
@@ -358,7 +383,7 @@ impl World {
             OperationKind::Settings(change) => self.apply_settings(key, change),
             OperationKind::AddShards => self.shards_added(key, &done.shards, done.rollback),
             OperationKind::RemoveShards(shards) if !done.rollback => self.shards_removed(key, &shards),
-            OperationKind::RemoveShards(_) | OperationKind::Patch => {}
+            OperationKind::RemoveShards(_) | OperationKind::Patch | OperationKind::Backup => {}
         }
     }
 

@@ -262,6 +262,8 @@ pub enum Phase {
     Running,
     /// Going.
     Deleting,
+    /// It could not be created; all that can be done with it is to delete it.
+    Failed,
 }
 
 /// Settings on their way.
@@ -316,6 +318,8 @@ pub enum OperationKind {
     RemoveShards(BTreeSet<String>),
     /// AWS patches nodes.
     Patch,
+    /// A snapshot is taken, of one node in each shard.
+    Backup,
 }
 
 /// A replication group.
@@ -418,6 +422,8 @@ impl Group {
         match self.phase {
             Phase::Creating => "creating",
             Phase::Deleting => "deleting",
+            Phase::Failed => "create-failed",
+            Phase::Running if self.is_backed_up() => "snapshotting",
             Phase::Running if self.operation.is_some() => "modifying",
             Phase::Running
                 if switches.status_during_outage == GroupStatusShown::Modifying && self.has_lost_member() =>
@@ -428,11 +434,28 @@ impl Group {
         }
     }
 
+    /// A snapshot is being taken.
+    pub fn is_backed_up(&self) -> bool {
+        self.operation
+            .as_ref()
+            .is_some_and(|op| matches!(op.kind, OperationKind::Backup))
+    }
+
+    /// The node of which a snapshot is taken: the last replica of its shard, where there is one.
+    pub fn is_snapshotted(&self, node: &str) -> bool {
+        let source = |shard: &Shard| {
+            let replicas = shard.nodes.keys().filter(|id| **id != shard.primary);
+            replicas.max().unwrap_or(&shard.primary) == node
+        };
+        self.is_backed_up() && self.shards.values().any(source)
+    }
+
     /// Status of one shard as the API shows it.
     pub fn shard_status(&self, shard: &str) -> &'static str {
         match (self.phase, &self.operation) {
             (Phase::Creating, _) => "creating",
             (Phase::Deleting, _) => "deleting",
+            (Phase::Failed, _) => "creating",
             (Phase::Running, Some(op)) if op.shards.contains(shard) => "modifying",
             (Phase::Running, _) => "available",
         }

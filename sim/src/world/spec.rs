@@ -121,7 +121,7 @@ pub struct GroupSpec {
     pub maintenance_window: Option<String>,
     /// Replication lag of replicas that name none.
     pub lag_seconds: Option<f64>,
-    /// `available`, or `creating` (no shards are shown until they are created).
+    /// `available`, `creating` (no shards are shown until they are created) or `create-failed` (there are none).
     pub status: Option<String>,
     /// Membership of a global datastore.
     pub global: Option<GlobalSpec>,

@@ -1,6 +1,6 @@
 //! Who else acts.
 
-use crate::support::{cache, drawn, events, minutes, seconds, sessions, status, stepped, world};
+use crate::support::{cache, code, drawn, events, minutes, seconds, sessions, status, stepped, world};
 
 #[tokio::test]
 async fn a_persons_test_failover_looks_like_ours_and_uses_the_quota() {
@@ -107,6 +107,92 @@ async fn a_busy_group_is_tried_again() {
         .unwrap();
     minutes(&sim, 17).await;
     assert_eq!(sim.state().groups[0].shards[0].nodes.len(), 4);
+}
+
+#[tokio::test]
+async fn a_person_changes_settings_removes_a_replica_and_writes_tags() {
+    let sim = stepped(&world(
+        "[{id: g, clusterMode: disabled, shards: ['a:P b:r c:r']}]",
+    ))
+    .await;
+    sim.actor_yaml("{at: 1m, does: {modify: {group: g, automaticFailover: false, multiAz: false}}}")
+        .unwrap();
+    sim.actor_yaml("{at: 10m, does: {removeReplica: {node: g-002}}}")
+        .unwrap();
+    sim.actor_yaml("{at: 20m, does: {tags: {group: g, tags: {evenkeel.dev/owner: other}}}}")
+        .unwrap();
+    minutes(&sim, 1).await;
+    assert_eq!(sim.state().groups[0].automatic_failover, "disabling");
+    minutes(&sim, 2).await;
+    let group = sim.state().groups.remove(0);
+    assert_eq!((group.automatic_failover, group.multi_az), ("disabled", false));
+    minutes(&sim, 7).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P b:r- c:r"]);
+    minutes(&sim, 12).await;
+    assert_eq!(drawn(&sim, "g"), ["a:P c:r"]);
+    assert_eq!(sim.state().groups[0].tags["evenkeel.dev/owner"], "other");
+    assert_eq!(sim.state().actor_deeds.len(), 3);
+    assert!(sim.calls().is_empty(), "nobody's deeds but ours are calls");
+}
+
+#[tokio::test]
+async fn a_persons_settings_are_refused_where_aws_refuses_them() {
+    let sim = stepped(&sessions()).await;
+    sim.actor_yaml("{does: {modify: {group: sessions, automaticFailover: false, multiAz: false}}}")
+        .unwrap();
+    minutes(&sim, 3).await;
+    let state = sim.state();
+    assert_eq!(state.groups[0].automatic_failover, "enabled");
+    assert!(
+        state.actor_deeds[0]
+            .result
+            .starts_with("InvalidParameterCombination")
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_shows_on_the_group_and_on_one_node_of_each_shard() {
+    let sim = stepped(&sessions()).await;
+    let client = cache(&sim);
+    sim.actor_yaml("{at: 1m, does: {backup: {group: sessions, for: 5m}}}")
+        .unwrap();
+    minutes(&sim, 2).await;
+    assert_eq!(status(&sim, "sessions"), "snapshotting");
+    let reply = client.describe_cache_clusters().send().await.unwrap();
+    let shown: Vec<_> = reply
+        .cache_clusters()
+        .iter()
+        .map(|c| c.cache_cluster_status().unwrap())
+        .collect();
+    assert_eq!(shown, ["available", "snapshotting", "available", "snapshotting"]);
+    let group = client.describe_replication_groups().send().await.unwrap();
+    let shards = group.replication_groups()[0].node_groups();
+    assert!(shards.iter().all(|shard| shard.status() == Some("available")));
+    let change = client
+        .test_failover()
+        .replication_group_id("sessions")
+        .node_group_id("0001");
+    assert_eq!(code(change.send().await), "InvalidReplicationGroupState");
+    minutes(&sim, 5).await;
+    assert_eq!(status(&sim, "sessions"), "available");
+}
+
+#[tokio::test]
+async fn an_actor_repeats_its_deed_until_it_ends() {
+    let yaml = "{name: gusts, at: 5m, every: 30m, until: 70m, does: {nodeFailure: {node: sessions-0001-002, \
+                recoverAfter: 10m}}}";
+    let sim = stepped(&sessions()).await;
+    sim.actor_yaml(yaml).unwrap();
+    minutes(&sim, 120).await;
+    let state = sim.state();
+    let at: Vec<i64> = state
+        .actor_deeds
+        .iter()
+        .map(|deed| deed.at.duration_since(evenkeel_sim::STEPPED_START).as_mins())
+        .collect();
+    assert_eq!(at, [5, 35, 65]);
+    assert!(state.actor_deeds.iter().all(|deed| deed.actor == "gusts"));
+    assert_eq!(drawn(&sim, "sessions"), ["a:P c:r", "c:P a:r"]);
 }
 
 #[tokio::test]

@@ -52,6 +52,30 @@ async fn a_group_is_created_shown_without_shards_and_then_there() {
 }
 
 #[tokio::test]
+async fn a_group_whose_creation_failed_has_no_nodes_and_can_only_be_deleted() {
+    let sim = stepped(&world("[{id: g, shards: ['a:P c:r'], status: create-failed}]")).await;
+    let client = cache(&sim);
+    let reply = client.describe_replication_groups().send().await.unwrap();
+    let group = &reply.replication_groups()[0];
+    assert_eq!(group.status(), Some("create-failed"));
+    assert_eq!((group.node_groups().len(), group.member_clusters().len()), (0, 0));
+    let modify = client
+        .modify_replication_group()
+        .replication_group_id("g")
+        .multi_az_enabled(true);
+    assert_eq!(code(modify.send().await), "InvalidReplicationGroupState");
+    let delete = client.delete_replication_group().replication_group_id("g");
+    assert_eq!(code(delete.send().await), "ok");
+    minutes(&sim, 5).await;
+    assert!(sim.state().groups.is_empty());
+    let wrong =
+        evenkeel_sim::WorldSpec::from_yaml(&world("[{id: g, shards: ['a:P'], status: green}]")).unwrap();
+    let refused = evenkeel_sim::Sim::builder().world(wrong).start().await;
+    let told = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(told.contains("green") && told.contains("create-failed"), "{told}");
+}
+
+#[tokio::test]
 async fn creation_refuses_what_aws_refuses() {
     let sim = stepped(&sessions()).await;
     let client = cache(&sim);

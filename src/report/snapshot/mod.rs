@@ -1,7 +1,7 @@
 //! `evenkeel.snapshot/v1`: one observation as JSON or YAML, documented in `docs/snapshot-format.md`.
 //!
 //! `evenkeel snapshot` prints it, `evenkeel plan --from` reads it offline, and a person can write one by hand: nearly
-//! everything is optional and has a default that a healthy stack would have. [`read`] checks a text, [`onto`] joins
+//! everything is optional and has a default that a healthy stack would have. [`read()`] checks a text, [`onto()`] joins
 //! it with an intent.
 
 pub mod onto;

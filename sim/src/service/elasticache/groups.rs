@@ -357,7 +357,8 @@ pub fn delete(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError>
             "The simulator has no standalone clusters to retain a primary as.",
         ));
     }
-    if group.phase != Phase::Running || group.status(&ctx.world.switches) != "available" {
+    let status = group.status(&ctx.world.switches);
+    if !["available", "create-failed"].contains(&status) {
         return Err(replicas::busy(&group));
     }
     ctx.world.delete_group(&group.key);

@@ -30,11 +30,8 @@ pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
             x.text("ClusterId", &node.id);
         }
     });
-    let visible = if group.phase == Phase::Creating {
-        None
-    } else {
-        Some(&group.shards)
-    };
+    let unborn = [Phase::Creating, Phase::Failed].contains(&group.phase);
+    let visible = if unborn { None } else { Some(&group.shards) };
     x.list(
         "NodeGroups",
         "NodeGroup",
@@ -45,7 +42,7 @@ pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
     );
     x.text("AutomaticFailover", group.automatic_failover_word());
     x.text("MultiAZ", if group.multi_az { "enabled" } else { "disabled" });
-    if group.mode != ClusterMode::Disabled && group.phase != Phase::Creating {
+    if group.mode != ClusterMode::Disabled && !unborn {
         x.node("ConfigurationEndpoint", |x| {
             endpoint(x, &configuration_host(group), echo.port);
         });
@@ -218,6 +215,7 @@ fn cluster_status(group: &Group, node: &Node, switches: &Switches) -> &'static s
     match (group.phase, node.life) {
         (Phase::Deleting, _) | (_, Life::Leaving) => "deleting",
         (Phase::Creating, _) | (_, Life::Starting) => "creating",
+        (_, Life::Up) if group.is_snapshotted(&node.id) => "snapshotting",
         (_, Life::Up) => "available",
         (_, Life::Lost { .. } | Life::Recovering { .. }) => match switches.dead_node_status {
             DeadStatus::Available => "available",

@@ -36,18 +36,18 @@ pub struct Member {
     /// Lost with its zone for longer than `replaceAfter`.
     pub missing: bool,
     pub ours: bool,
+    /// Its replication lag was measured lately. One that was just added has none yet.
+    pub lag_known: bool,
     /// Ours, and open: the member that it replaces, which still stands.
     pub replaces: Option<u8>,
     /// Who wins a failover: the lowest. Least known lag first, then unknown lag, then the lowest id.
     pub rank: u8,
 }
 
-/// One shard: its members by id, and what it can do at all.
+/// One shard: its members by id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     pub members: Vec<Member>,
-    /// Zones that can take a new copy now.
-    pub eligible: Vec<u8>,
 }
 
 /// A component as placing sees it.
@@ -99,6 +99,25 @@ impl<'a> Ground<'a> {
 
     pub fn zone_name(&self, zone: u8) -> &ZoneName {
         &self.place(zone).name
+    }
+
+    /// Zones that can take a new copy of a shard with these members: of the spec, reached, Healthy, and none of them
+    /// stands there, not even Down or being created. One without capacity only while there is no other.
+    pub fn eligible(&self, members: &[Member]) -> Vec<u8> {
+        let free = self.free(members);
+        let missed = |z: &u8| self.place(*z).capacity_missed;
+        let all_missed = free.iter().all(missed);
+        free.into_iter().filter(|z| all_missed || !missed(z)).collect()
+    }
+
+    /// [`Self::eligible`], those without capacity included.
+    pub fn free(&self, members: &[Member]) -> Vec<u8> {
+        (0_u8..)
+            .zip(&self.places)
+            .filter(|(_, place)| place.in_spec && place.reached && place.state == ZoneState::Healthy)
+            .map(|(z, _)| z)
+            .filter(|z| members.iter().all(|m| m.zone != *z))
+            .collect()
     }
 
     /// The id of an observed member; `None` for one that this plan adds.
@@ -166,18 +185,12 @@ fn cell(input: &Input<'_>, places: &[Place], shard: &Shard) -> Cell {
                 input.now,
             ),
             ours: node.added_by_us,
+            lag_known: node.lag.is_some(),
             replaces: copies::replaces(input.history, shard, id)
                 .and_then(|old| shard.nodes.keys().position(|k| k == old))
                 .map(small),
             rank: small(by_lag.iter().position(|(.., n)| *n == id).unwrap_or_default()),
         })
         .collect();
-    let eligible = (0..small(places.len()))
-        .filter(|z| {
-            let place = &places[usize::from(*z)];
-            place.in_spec && place.reached && place.state == ZoneState::Healthy
-        })
-        .filter(|z| members.iter().all(|m| m.zone != *z))
-        .collect();
-    Cell { members, eligible }
+    Cell { members }
 }

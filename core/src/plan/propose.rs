@@ -8,7 +8,7 @@
 //! keeps its settings.
 
 use super::goals::Violations;
-use super::order::{Task, Tasks, Turn, Urgency, order};
+use super::order::{Task, Tasks, Turn, order};
 use super::place::ground::Ground;
 use super::place::options::{Step, arriving};
 use super::place::{Placement, cost, options::Cost, place};
@@ -148,15 +148,11 @@ impl<'a> Plan<'a> {
         let shards = placement.chosen.iter().zip(&ground.cells).map(|(choice, cell)| {
             let before = goals::of_shard(&ground, &cell.members);
             let short = usize::try_from(before.complete).unwrap_or_default();
-            let (urgency, urgent) = match (before.survivable, short) {
-                (1.., _) => (Urgency::Survival, short.max(1)),
-                (_, 1..) => (Urgency::Copies, short),
-                _ => (Urgency::Placement, 0),
-            };
+            let survival = before.survivable > 0;
             Task {
                 choice: choice.clone(),
-                urgency,
-                urgent,
+                survival,
+                copies: short.saturating_sub(usize::from(survival)),
             }
         });
         let tasks = Tasks {

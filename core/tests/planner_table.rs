@@ -9,8 +9,8 @@
 #[allow(dead_code)]
 mod stage;
 
-use evenkeel::plan::intent::CacheIntent;
-use evenkeel::topology::{Component, Gap, Manager, ResourceStatus, Switch};
+use evenkeel_core::plan::intent::CacheIntent;
+use evenkeel_core::topology::{Component, Gap, Manager, ResourceStatus, Switch};
 use stage::{NOW, Stage, spoken};
 
 struct Row {
@@ -581,7 +581,7 @@ fn actions_say_where_from_where_to_and_why() {
         .actions
         .iter()
         .map(|a| {
-            let zone = |z: &Option<evenkeel::topology::ZoneName>| {
+            let zone = |z: &Option<evenkeel_core::topology::ZoneName>| {
                 z.as_ref().map_or("-".to_owned(), ToString::to_string)
             };
             format!("{} {}>{} {}", a.id, zone(&a.from_zone), zone(&a.to_zone), a.why)

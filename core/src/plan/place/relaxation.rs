@@ -95,10 +95,9 @@ pub struct Arrival {
     pub segments: Vec<usize>,
 }
 
-/// For one aim: moves gain no more than the distance before them, and that is the greatest of several sums, each linear
+/// For one aim ([`super::spread::Spread::aims`]): moves gain no more than the distance before them, and that is the greatest of several sums, each linear
 /// in the segments. One row for each sum, and its upper bound: which of them binds is for the search to say.
 pub struct Gain {
-    pub aim: Aim,
     pub rows: Vec<(usize, i64)>,
 }
 
@@ -291,10 +290,7 @@ impl Layout<'_> {
                 .for_each(|s| draft.columns[s].2.push((row, 1)));
             (row, sum - start.moves)
         });
-        Gain {
-            aim,
-            rows: rows.collect(),
-        }
+        Gain { rows: rows.collect() }
     }
 
     /// Distance of the nodes: units above the band and below it, the band itself being free.

@@ -2,8 +2,8 @@
 //!
 //! Whatever adds redundancy comes before whatever disrupts: additions (those that goal 1 or 2 needs first), automatic
 //! failover, Multi-AZ, removals of replicas, then primaries, those outside the spec's zones before the others. The
-//! removal of an old primary directly follows its move. A shard that relocates two copies adds its second one after
-//! its first removal, so that it never has two too many: such rounds repeat until nothing is left.
+//! removal of an old primary directly follows its move. A shard that relocates two copies adds its second one right
+//! after its first removal, so that it never has two too many.
 //! Within each kind: by component, then by shard.
 
 use super::place::options::{Choice, Step};
@@ -37,24 +37,18 @@ pub struct Tasks {
 #[derive(Clone, Debug)]
 pub struct Task {
     pub choice: Choice,
-    /// Goal 1 or 2 needs its first additions; how many.
-    pub urgency: Urgency,
-    pub urgent: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    Survival,
-    Copies,
-    Placement,
+    /// Goal 1 needs its first addition.
+    pub survival: bool,
+    /// How many of the others goal 2 needs.
+    pub copies: usize,
 }
 
 struct Queue {
     component: usize,
     shard: usize,
     steps: VecDeque<Step>,
-    urgency: Urgency,
-    urgent: usize,
+    survival: usize,
+    copies: usize,
     from_outside: bool,
 }
 
@@ -97,19 +91,13 @@ pub fn order(components: &[Tasks]) -> Vec<Turn> {
         );
         list.extend(tasks.multi_az.then_some(Turn::MultiAz { component }));
     }
+    // One at a time, so that what follows a step is what a plan made after it begins with.
     loop {
-        let before = list.len();
         additions(&mut queues, &mut list);
-        for queue in &mut queues {
-            while queue.pop_if(is_removal, &mut list) {}
-        }
-        if list.len() == before {
-            moves(&mut queues, true, &mut list);
-        }
-        if list.len() == before {
-            moves(&mut queues, false, &mut list);
-        }
-        if list.len() == before {
+        let one = first(&mut queues, is_removal, |_| true, &mut list)
+            || first(&mut queues, is_move, |q| q.from_outside, &mut list)
+            || first(&mut queues, is_move, |_| true, &mut list);
+        if !one {
             return list;
         }
     }
@@ -128,8 +116,8 @@ fn queues(components: &[Tasks]) -> Vec<Queue> {
                 component,
                 shard,
                 steps: task.choice.steps.iter().copied().collect(),
-                urgency: task.urgency,
-                urgent: task.urgent,
+                survival: usize::from(task.survival),
+                copies: task.copies,
                 from_outside: task.choice.shift.is_some_and(|s| s.from.is_none()),
             });
         }
@@ -137,30 +125,30 @@ fn queues(components: &[Tasks]) -> Vec<Queue> {
     queues
 }
 
-/// All additions that are ready, the urgent ones first.
+/// All additions that are ready: first those that goal 1 needs, then those for goal 2, then the others.
 fn additions(queues: &mut [Queue], list: &mut Vec<Turn>) {
-    for urgency in [Urgency::Survival, Urgency::Copies, Urgency::Placement] {
-        for queue in queues.iter_mut() {
-            let most = match urgency {
-                Urgency::Placement => usize::MAX,
-                _ if queue.urgency == urgency => queue.urgent,
-                _ => 0,
-            };
-            for _ in 0..most {
-                if !queue.pop_if(is_add, list) {
-                    break;
-                }
-                queue.urgent = queue.urgent.saturating_sub(1);
-            }
+    for queue in queues.iter_mut() {
+        for _ in 0..std::mem::take(&mut queue.survival) {
+            queue.pop_if(is_add, list);
         }
+    }
+    for queue in queues.iter_mut() {
+        for _ in 0..std::mem::take(&mut queue.copies) {
+            queue.pop_if(is_add, list);
+        }
+    }
+    for queue in queues.iter_mut() {
+        while queue.pop_if(is_add, list) {}
     }
 }
 
-/// Moves of primaries, each with the removal that waits for it.
-fn moves(queues: &mut [Queue], from_outside: bool, list: &mut Vec<Turn>) {
-    for queue in queues.iter_mut().filter(|q| q.from_outside == from_outside) {
-        if queue.pop_if(is_move, list) {
-            queue.pop_if(is_removal, list);
-        }
-    }
+/// The first step of this kind that is ready.
+fn first(
+    queues: &mut [Queue],
+    kind: impl Fn(&Step) -> bool,
+    of: impl Fn(&Queue) -> bool,
+    list: &mut Vec<Turn>,
+) -> bool {
+    let mut queues = queues.iter_mut().filter(|q| of(q));
+    queues.any(|queue| queue.pop_if(&kind, list))
 }

@@ -4,10 +4,10 @@
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
-use evenkeel::plan::{Fleet, History, Input, Intent, Purpose, plan};
-use evenkeel::topology::shorthand::topology;
-use evenkeel::topology::{StackName, Topology};
+use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
+use evenkeel_core::plan::{Fleet, History, Input, Intent, Purpose, plan};
+use evenkeel_core::topology::shorthand::topology;
+use evenkeel_core::topology::{StackName, Topology};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;

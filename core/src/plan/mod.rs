@@ -18,7 +18,7 @@ pub mod order;
 pub mod place;
 pub mod propose;
 pub mod step;
-pub(crate) mod text;
+pub mod text;
 mod why;
 pub mod windows;
 

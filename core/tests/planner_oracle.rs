@@ -11,8 +11,8 @@ mod random;
 #[allow(dead_code)]
 mod stage;
 
-use evenkeel::plan::{Action, ActionKind};
-use evenkeel::topology::ShardId;
+use evenkeel_core::plan::{Action, ActionKind};
+use evenkeel_core::topology::ShardId;
 use oracle::Oracle;
 use random::{Shape, draw};
 use stage::Stage;

@@ -1,5 +1,7 @@
 //! What one shard may do: every sequence of steps that the rules allow, by what it would end in.
 //!
+//! - What a shard may do next depends on its members as they then are, never on how they came to be: what remains of a
+//!   sequence is open to the shard that stands where it has come to. (But a primary moves once in a sequence.)
 //! - **Additions come first.** A shard that is short gets as many copies as it lacks, each in an eligible zone; those
 //!   that stand in for a missing member name it. None while a member is being created, none without a healthy copy
 //!   to sync from, never more than [`MAX_MEMBERS`]. A zone without capacity is used only with every other one.
@@ -158,15 +160,14 @@ impl Walk<'_> {
         }
         let target = goals::target(&start.1, self.ground.min_count);
         let short = target.saturating_sub(goals::standing(&start.1));
-        let wanted = short
-            .min(self.cell.eligible.len())
-            .min(MAX_MEMBERS - start.1.len());
         if short == 0 {
             return self.extra_for_survival(start, target);
         }
-        subsets(&self.cell.eligible, wanted)
+        let free = self.ground.free(&start.1);
+        let wanted = short.min(free.len()).min(MAX_MEMBERS - start.1.len());
+        subsets(&free, wanted)
             .into_iter()
-            .filter(|zones| self.capacity_allows(zones))
+            .filter(|zones| self.capacity_allows(&free, zones))
             .map(|zones| {
                 let mut members = start.1.clone();
                 let mut steps = Vec::new();
@@ -186,10 +187,10 @@ impl Walk<'_> {
             && members.iter().any(|m| m.health == Health::Healthy)
     }
 
-    /// Zones without capacity are used only together with every other eligible one.
-    fn capacity_allows(&self, zones: &[u8]) -> bool {
+    /// Zones without capacity are used only together with every other free one.
+    fn capacity_allows(&self, free: &[u8], zones: &[u8]) -> bool {
         let missed = |z: &u8| self.ground.place(*z).capacity_missed;
-        !zones.iter().any(missed) || self.cell.eligible.iter().all(|z| missed(z) || zones.contains(z))
+        !zones.iter().any(missed) || free.iter().all(|z| missed(z) || zones.contains(z))
     }
 
     /// All copies stand in one zone and none of them can be removed yet: one more elsewhere, all the same.
@@ -212,16 +213,11 @@ impl Walk<'_> {
         else {
             return ways;
         };
-        for zone in self.cell.eligible.iter().filter(|z| self.capacity_allows(&[**z])) {
+        let replaces = Some(old.id);
+        for zone in self.ground.eligible(&members) {
             let mut more = members.clone();
-            more.push(added(next_id(&members), *zone, Some(old.id)));
-            ways.push((
-                vec![Step::Add {
-                    zone: *zone,
-                    replaces: Some(old.id),
-                }],
-                more,
-            ));
+            more.push(added(next_id(&members), zone, replaces));
+            ways.push((vec![Step::Add { zone, replaces }], more));
         }
         ways
     }
@@ -317,7 +313,7 @@ impl Walk<'_> {
             .iter()
             .filter(|m| m.role == Role::Replica && self.observed(m))
         {
-            for zone in self.free_zones(path) {
+            for zone in self.better_zones(&path.members, old) {
                 let mut next = path.clone();
                 add(&mut next, zone, old.id);
                 if self.removable(&next.members, old) {
@@ -329,6 +325,18 @@ impl Walk<'_> {
         ways
     }
 
+    /// Where a member may be relocated. For the spread over zones alone, never into one without capacity, and never
+    /// one that we have just added: to add and remove copies only to steer who wins a failover is no way to treat a
+    /// cache.
+    fn better_zones(&self, members: &[Member], old: &Member) -> Vec<u8> {
+        let beside = members.iter().any(|m| m.zone == old.zone && m.id != old.id);
+        let misplaced = beside || !self.ground.place(old.zone).in_spec;
+        let mut zones = self.ground.eligible(members);
+        let settled = !old.ours || old.lag_known || old.role == Role::Primary;
+        zones.retain(|z| misplaced || (settled && !self.ground.place(*z).capacity_missed));
+        zones
+    }
+
     /// Everything is healthy, and there is no copy too many.
     fn place_for_one_more(&self, members: &[Member]) -> bool {
         self.can_add(members)
@@ -338,21 +346,6 @@ impl Walk<'_> {
 
     fn observed(&self, member: &Member) -> bool {
         usize::from(member.id) < self.cell.members.len()
-    }
-
-    /// Eligible zones in which the path has added nothing yet.
-    fn free_zones(&self, path: &Path) -> Vec<u8> {
-        let used: Vec<u8> = path
-            .steps
-            .iter()
-            .filter_map(|s| match s {
-                Step::Add { zone, .. } => Some(*zone),
-                _ => None,
-            })
-            .collect();
-        let with = |z: u8| used.iter().copied().chain([z]).collect::<Vec<_>>();
-        let free = |z: &u8| !used.contains(z) && self.capacity_allows(&with(*z));
-        self.cell.eligible.iter().copied().filter(free).collect()
     }
 
     /// The move alone, or with the removal that it makes possible.
@@ -379,7 +372,7 @@ impl Walk<'_> {
         if !self.place_for_one_more(&path.members) {
             return ways;
         }
-        for zone in self.free_zones(path) {
+        for zone in self.better_zones(&path.members, old) {
             let mut next = path.clone();
             add(&mut next, zone, old.id);
             if let Some((mut next, old)) = self.moved(&next)
@@ -474,6 +467,7 @@ fn added(id: u8, zone: u8, replaces: Option<u8>) -> Member {
         health: Health::Healthy,
         missing: false,
         ours: true,
+        lag_known: false,
         replaces,
         rank: u8::MAX,
     }

@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// An observation older than this is no ground for acting: five poll intervals of a minute.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
-/// How long a new record waits: one ticket deadline.
-pub const NEW_RECORD_WAIT: SignedDuration = SignedDuration::from_mins(20);
+/// How long a new record waits: the longest ticket deadline, that of adding replicas.
+pub const NEW_RECORD_WAIT: SignedDuration = SignedDuration::from_mins(30);
 const MAX_READ_AGE: SignedDuration = SignedDuration::from_mins(1);
 const MAX_POINT_AGE: SignedDuration = SignedDuration::from_mins(6);
 /// One failover is told by two events about a second apart.

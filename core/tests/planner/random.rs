@@ -1,7 +1,7 @@
 //! Stacks drawn from a seed: most of them plausible, some odd.
 
 use super::stage::{NOW, Stage};
-use evenkeel::topology::Switch;
+use evenkeel_core::topology::Switch;
 
 /// SplitMix64: small, good enough, the same everywhere.
 pub struct Dice(u64);

@@ -1,10 +1,10 @@
 //! A stack written in shorthand, what the planner says of it, and a pure stepping function.
 
-use evenkeel::plan::history::AddedNode;
-use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
-use evenkeel::plan::{Action, ActionKind, Fleet, History, Input, Proposal, Purpose, propose};
-use evenkeel::topology::shorthand::{additions, topology};
-use evenkeel::topology::{Health, Node, NodeId, Role, Shard, Switch, Topology, ZoneName, ZoneState};
+use evenkeel_core::plan::history::AddedNode;
+use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
+use evenkeel_core::plan::{Action, ActionKind, Fleet, History, Input, Proposal, Purpose, propose};
+use evenkeel_core::topology::shorthand::{additions, topology};
+use evenkeel_core::topology::{Health, Node, NodeId, Role, Shard, Switch, Topology, ZoneName, ZoneState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl Stage {
         self
     }
 
-    pub fn component(mut self, change: impl FnOnce(&mut evenkeel::topology::Component)) -> Self {
+    pub fn component(mut self, change: impl FnOnce(&mut evenkeel_core::topology::Component)) -> Self {
         change(self.topology.components.get_mut(&"cache".into()).unwrap());
         self
     }
@@ -64,11 +64,11 @@ impl Stage {
         })
     }
 
-    pub fn shards(&self) -> &BTreeMap<evenkeel::topology::ShardId, Shard> {
+    pub fn shards(&self) -> &BTreeMap<evenkeel_core::topology::ShardId, Shard> {
         &self.topology.components[&"cache".into()].shards
     }
 
-    pub fn shard(&self, id: &evenkeel::topology::ShardId) -> &Shard {
+    pub fn shard(&self, id: &evenkeel_core::topology::ShardId) -> &Shard {
         &self.shards()[id]
     }
 
@@ -160,7 +160,7 @@ fn new_replica(zone: &ZoneName) -> Node {
     }
 }
 
-fn intent(zones: BTreeMap<ZoneName, Option<evenkeel::topology::ZoneId>>) -> Intent {
+fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) -> Intent {
     let cache = CacheIntent {
         replication_group: "cache".to_owned(),
         min_replicas_per_shard: 1,
@@ -168,7 +168,7 @@ fn intent(zones: BTreeMap<ZoneName, Option<evenkeel::topology::ZoneId>>) -> Inte
         preferred_primary_zones: [].into(),
     };
     Intent {
-        stack: evenkeel::topology::StackName::new("shop", "web"),
+        stack: evenkeel_core::topology::StackName::new("shop", "web"),
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,

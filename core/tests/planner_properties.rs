@@ -11,8 +11,10 @@ mod random;
 #[allow(dead_code)]
 mod stage;
 
-use evenkeel::plan::{Action, ActionClass, ActionKind};
-use evenkeel::topology::{Health, NodeId, Role, ShardId, ZoneName};
+use evenkeel_core::plan::goals::Violations;
+use evenkeel_core::plan::place::options::Cost;
+use evenkeel_core::plan::{Action, ActionClass, ActionKind, Proposal};
+use evenkeel_core::topology::{Health, NodeId, Role, ShardId, ZoneName};
 use oracle::Oracle;
 use random::{Dice, Drawn, Shape, draw};
 use stage::{Stage, expected_winner, say, spoken};
@@ -39,7 +41,7 @@ fn drawn(seeds: std::ops::Range<u64>) -> impl Iterator<Item = Drawn> {
 
 /// Healthy copies and the zones they stand in, by shard.
 fn redundancy(stage: &Stage) -> BTreeMap<ShardId, (usize, usize)> {
-    let of = |shard: &evenkeel::topology::Shard| {
+    let of = |shard: &evenkeel_core::topology::Shard| {
         let zones: BTreeSet<&ZoneName> = shard.healthy().map(|(_, n)| &n.zone).collect();
         (shard.healthy().count(), zones.len())
     };
@@ -107,7 +109,6 @@ fn wanted(stage: &Stage, id: &ShardId) -> usize {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn redundancy_is_never_worse_from_settled_state_to_settled_state_whoever_wins() {
     let mut disruptions = 0;
     for Drawn { words, stage } in drawn(0..10_000) {
@@ -125,7 +126,6 @@ fn redundancy_is_never_worse_from_settled_state_to_settled_state_whoever_wins() 
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_move_makes_any_goal_worse_whoever_wins_and_the_expected_winner_improves_one() {
     let mut moves = 0;
     for Drawn { words, stage } in drawn(10_000..20_000) {
@@ -149,7 +149,6 @@ fn no_move_makes_any_goal_worse_whoever_wins_and_the_expected_winner_improves_on
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_shard_ends_below_the_nodes_it_had_surplus_of_ours_aside() {
     for Drawn { words, stage } in drawn(20_000..30_000) {
         let actions = stage.propose().actions;
@@ -190,7 +189,6 @@ fn no_shard_ends_below_the_nodes_it_had_surplus_of_ours_aside() {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn only_a_replaced_node_or_a_node_of_ours_is_ever_removed() {
     let mut removals = 0;
     for Drawn { words, stage } in drawn(30_000..40_000) {
@@ -200,7 +198,14 @@ fn only_a_replaced_node_or_a_node_of_ours_is_ever_removed() {
                 removals += 1;
                 let nodes = &state.shard(shard).nodes;
                 assert_eq!(nodes[node].role, Role::Replica, "{words}");
-                let ours = nodes[node].added_by_us && state.history.added_nodes[node].replaces.is_some();
+                let open = |n: &NodeId| {
+                    state
+                        .history
+                        .added_nodes
+                        .get(n)
+                        .is_some_and(|a| a.replaces.is_some())
+                };
+                let ours = nodes[node].added_by_us && open(node);
                 let replaced = nodes.iter().any(|(id, n)| {
                     let added = state.history.added_nodes.get(id);
                     n.health == Health::Healthy && added.is_some_and(|a| a.replaces.as_ref() == Some(node))
@@ -214,7 +219,6 @@ fn only_a_replaced_node_or_a_node_of_ours_is_ever_removed() {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn a_shard_never_has_two_copies_too_many_and_never_more_than_six_members() {
     for Drawn { words, stage } in drawn(40_000..50_000) {
         let mut state = stage.clone();
@@ -244,7 +248,6 @@ fn a_shard_never_has_two_copies_too_many_and_never_more_than_six_members() {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn additions_come_before_disruptions_and_a_shard_is_never_disrupted_twice_at_once() {
     for Drawn { words, stage } in drawn(50_000..60_000) {
         let actions = stage.propose().actions;
@@ -278,46 +281,79 @@ fn additions_come_before_disruptions_and_a_shard_is_never_disrupted_twice_at_onc
     }
 }
 
+/// One try per shard and 24 h (guardrail `quota`): a second move of a shard is not for now.
+fn second_move(first: &[Action], then: &Action) -> bool {
+    let moves = |a: &&Action| matches!(a.kind, ActionKind::MovePrimary { .. });
+    moves(&then)
+        && first
+            .iter()
+            .filter(moves)
+            .any(|a| a.kind.shard() == then.kind.shard())
+}
+
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn planning_after_applying_is_a_no_op() {
     for Drawn { words, stage } in drawn(60_000..70_000) {
         let proposal = stage.propose();
         let after = stage.after_all(&proposal.actions);
-        assert_eq!(
-            spoken(&after.propose()),
-            [""; 0],
-            "{words}\n after {:?}",
-            spoken(&proposal)
-        );
+        let mut again = after.propose();
+        again.actions.retain(|then| !second_move(&proposal.actions, then));
+        assert_eq!(spoken(&again), [""; 0], "{words}\n after {:?}", spoken(&proposal));
     }
 }
 
+/// What a plan leaves and what it costs, the less the better.
+fn worth(after: Violations, cost: Cost) -> (Violations, [i64; 3]) {
+    (after, [cost.disruptive, cost.nodes, cost.foreign])
+}
+
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
-fn what_remains_of_a_plan_is_the_plan_after_each_of_its_steps() {
-    let mut steps = 0;
-    for Drawn { words, stage } in drawn(70_000..80_000) {
-        let actions = stage.propose().actions;
+fn after_each_step_what_is_planned_is_at_least_as_good_as_what_remained() {
+    let (mut steps, mut same) = (0, 0);
+    for Drawn { words, stage } in drawn(70_000..74_000) {
+        let Proposal {
+            actions,
+            after,
+            mut cost,
+            ..
+        } = stage.propose();
         let mut state = stage.clone();
         for (i, action) in actions.iter().enumerate() {
+            let ours = |node: &NodeId| {
+                state.topology.components[&action.component]
+                    .shards
+                    .values()
+                    .any(|s| s.nodes.get(node).is_some_and(|n| n.added_by_us))
+            };
+            match &action.kind {
+                ActionKind::AddReplica { .. } => cost.nodes -= 1,
+                ActionKind::RemoveReplica { node, .. } => {
+                    cost.disruptive -= 1;
+                    cost.nodes -= 1;
+                    cost.foreign -= i64::from(!ours(node));
+                }
+                ActionKind::MovePrimary { .. } => cost.disruptive -= 1,
+                _ => {}
+            }
             state = state.after(action, None);
-            let rest: Vec<String> = actions[i + 1..].iter().map(say).collect();
-            let now = spoken(&state.propose());
-            assert_eq!(
-                now,
-                rest,
-                "{words}\n after {:?}",
-                actions[..=i].iter().map(say).collect::<Vec<_>>()
+            let now = state.propose();
+            assert!(
+                worth(now.after, now.cost) <= worth(after, cost),
+                "{words}\n after {:?}\n {:?} {:?}\n {after:?} {cost:?}",
+                actions[..=i].iter().map(say).collect::<Vec<_>>(),
+                now.after,
+                now.cost
             );
+            let rest: Vec<String> = actions[i + 1..].iter().map(say).collect();
+            same += usize::from(spoken(&now) == rest);
             steps += 1;
         }
     }
-    assert!(steps > 20_000, "{steps}");
+    assert!(steps > 12_000, "{steps}");
+    assert!(same * 100 > steps * 95, "{same} of {steps}");
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn no_step_is_needless() {
     for Drawn { words, stage } in drawn(80_000..90_000) {
         let proposal = stage.propose();
@@ -341,7 +377,6 @@ fn no_step_is_needless() {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn the_order_in_which_things_are_listed_changes_nothing() {
     for Drawn { words, stage } in drawn(90_000..92_000) {
         let mut shuffled = stage.clone();
@@ -359,7 +394,6 @@ fn the_order_in_which_things_are_listed_changes_nothing() {
 }
 
 #[test]
-#[ignore = "ten thousand random stacks take long in a debug build: make test-long"]
 fn a_loop_that_plans_after_each_step_settles_whoever_wins() {
     for Drawn { words, mut stage } in drawn(92_000..96_000) {
         let mut dice = Dice::new(7);

@@ -3,8 +3,8 @@
 //! It shares nothing with the planner but the types of topologies and actions.
 
 use super::stage::Stage;
-use evenkeel::plan::{Action, ActionKind};
-use evenkeel::topology::{Health, NodeId, Role, Shard, ShardId, Switch, ZoneName, ZoneState};
+use evenkeel_core::plan::{Action, ActionKind};
+use evenkeel_core::topology::{Health, NodeId, Role, Shard, ShardId, Switch, ZoneName, ZoneState};
 use jiff::SignedDuration;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -518,7 +518,7 @@ impl<'a> Oracle<'a> {
     /// Every further step, and stopping here.
     fn disrupt(&self, id: &ShardId, start: &[Card], walk: Walk, found: &mut Vec<Way>) {
         let cards = &walk.way.end;
-        if walk.pending.is_none() && self.capacity_rule(start, cards) {
+        if walk.pending.is_none() {
             found.push(walk.way.clone());
         }
         if !self.calm(cards) {
@@ -562,22 +562,22 @@ impl<'a> Oracle<'a> {
     }
 
     fn relocate(&self, id: &ShardId, start: &[Card], walk: &Walk, found: &mut Vec<Way>) {
-        let used = |z: &ZoneName| {
-            walk.way
-                .steps
-                .iter()
-                .any(|s| matches!(s, ActionKind::AddReplica { zone, .. } if zone == z))
-        };
+        let cards = &walk.way.end;
         for old in walk.way.end.iter().filter(|c| c.new.is_none()) {
             if old.role == Role::Primary && walk.way.moved.is_some() {
                 continue;
             }
-            for zone in self.eligible(start).into_iter().filter(|z| !used(z)) {
+            for zone in self.eligible(cards) {
+                let well_placed =
+                    self.spec.contains(&old.zone) && cards.iter().filter(|c| c.zone == old.zone).count() == 1;
+                let another = self.eligible(cards).into_iter().any(|z| !self.missed(z));
+                let just_added = old.ours && old.lag.is_none() && old.role != Role::Primary;
+                if (self.missed(zone) && (another || well_placed)) || (just_added && well_placed) {
+                    continue;
+                }
                 let mut next = added(id, walk, zone, Some(old.name.clone()));
                 next.pending = Some(old.name.clone());
-                if self.capacity_rule(start, &next.way.end) {
-                    self.disrupt(id, start, next, found);
-                }
+                self.disrupt(id, start, next, found);
             }
         }
     }
@@ -652,21 +652,25 @@ impl<'a> Oracle<'a> {
             && zones(Some(card)) >= self.target(cards).min(zones(None).max(2))
     }
 
-    fn eligible(&self, start: &[Card]) -> Vec<&ZoneName> {
+    fn eligible(&self, cards: &[Card]) -> Vec<&ZoneName> {
         let subnets = &self.stage.topology.components[&"cache".into()]
             .settings
             .subnet_zones;
         self.spec
             .iter()
             .filter(|z| subnets.contains(*z) && self.stage.healthy_zone(z))
-            .filter(|z| start.iter().all(|c| c.zone != **z))
+            .filter(|z| cards.iter().all(|c| c.zone != **z))
             .collect()
+    }
+
+    fn missed(&self, zone: &ZoneName) -> bool {
+        let misses = self.stage.history.capacity_misses.get(&"cache".into());
+        misses.is_some_and(|m| m.contains_key(zone))
     }
 
     /// A zone without capacity is used only if every other eligible zone is.
     fn capacity_rule(&self, start: &[Card], end: &[Card]) -> bool {
-        let misses = self.stage.history.capacity_misses.get(&"cache".into());
-        let missed = |z: &ZoneName| misses.is_some_and(|m| m.contains_key(z));
+        let missed = |z: &ZoneName| self.missed(z);
         let used: BTreeSet<&ZoneName> = end.iter().filter(|c| c.new.is_some()).map(|c| &c.zone).collect();
         !used.iter().any(|z| missed(z))
             || self
