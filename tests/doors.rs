@@ -201,6 +201,18 @@ fn every_door_is_listed_by_help_and_in_the_readme() {
 }
 
 #[test]
+fn the_readme_names_no_door_that_is_not_there() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let doors: Vec<String> = recipes().into_iter().map(|(name, _)| name).collect();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `make "));
+    let named: Vec<&str> = rows.map(|row| row.split(['`', ' ']).next().unwrap()).collect();
+    assert!(named.len() >= 7, "{named:?}");
+    for door in named {
+        assert!(doors.iter().any(|d| d == door), "make {door} is no door");
+    }
+}
+
+#[test]
 fn every_door_looks_for_its_prerequisites_first() {
     for (door, recipe) in recipes().iter().filter(|(door, _)| door != "help") {
         assert!(

@@ -320,7 +320,9 @@ const LIFTED: &[&str] = &["sim/src/clock.rs", "src/cli/settings.rs", "src/clock.
 fn only_the_clocks_and_the_settings_read_the_machines_time_and_environment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["src", "sim/src", "testkit/src"].map(|f| root.join(f)).into();
+    let mut folders: Vec<PathBuf> = ["src", "core/src", "sim/src", "testkit/src"]
+        .map(|f| root.join(f))
+        .into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
