@@ -18,7 +18,7 @@ run: ## Run evenkeel from the source tree: make run ARGS="plan -f examples/nextg
 	@hack/prerequisites rust
 	$(CARGO) run --quiet -- $(ARGS)
 
-dev-cluster: ## A real Kubernetes API server with the HAStack CRD, in the foreground; prints how to reach it
+dev-cluster: ## A real Kubernetes API server, a simulated AWS and the controller, in the foreground; prints how to reach them
 	@hack/prerequisites rust
 	@hack/dev-cluster
 

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Reading order: [`topology`] (the words), [`plan`] (what to do), [`observe`] (what is seen),
-//! [`execute`] (how one step is taken), [`standalone`] (the loop), [`cli`].
+//! [`execute`] (how one step is taken), [`standalone`] (the loop over files), [`controller`] (the loop on Kubernetes),
+//! [`cli`].
 //! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument. The first two are a
 //! crate of their own, `core/`.
 
@@ -21,12 +22,14 @@ pub mod api;
 pub mod aws;
 pub mod cli;
 pub mod clock;
+pub mod controller;
 pub mod document;
 pub mod engine;
 pub mod execute;
 pub mod intake;
 pub mod observe;
 pub mod report;
+pub mod shell;
 pub mod standalone;
 
 pub use evenkeel_core::{plan, topology};

@@ -288,16 +288,22 @@ fn is_a_test(name: &str, source: &str) -> bool {
     })
 }
 
+/// The text of all Rust files below a folder.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries
+        .map(|path| match path.extension() {
+            _ if path.is_dir() => sources(&path),
+            Some(end) if end == "rs" => fs::read_to_string(path).unwrap(),
+            _ => String::new(),
+        })
+        .collect()
+}
+
 #[test]
 fn every_promise_names_tests_that_exist() {
     let root = Path::new(ROOT);
-    let sources = |folder: &str| -> String {
-        let entries = fs::read_dir(root.join(folder)).unwrap();
-        entries
-            .map(|e| fs::read_to_string(e.unwrap().path()).unwrap_or_default())
-            .collect()
-    };
-    let scenarios = sources("tests/scenarios");
+    let all = sources(&root.join("tests"));
     let text = fs::read_to_string(root.join("SPECIFICATION.md")).unwrap();
     let rows = text
         .lines()
@@ -312,7 +318,7 @@ fn every_promise_names_tests_that_exist() {
                 let file = root.join("tests/scenarios").join(format!("{module}.rs"));
                 is_a_test(test, &fs::read_to_string(file).unwrap_or_default())
             } else {
-                is_a_test(name, &scenarios)
+                is_a_test(name, &all)
             };
             assert!(exists, "{name} does not exist, of the promise {row}");
         }

@@ -48,9 +48,15 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "tracing"],
     ),
     (
+        "shell",
+        &["shell", "engine", "report", "aws", "plan", "topology", "clock"],
+        &["tokio", "tracing", "axum"],
+    ),
+    (
         "standalone",
         &[
             "standalone",
+            "shell",
             "engine",
             "intake",
             "report",
@@ -62,7 +68,33 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
             "clock",
             "api",
         ],
-        &["tokio", "tracing", "rustix", "axum", "prometheus", "serde_saphyr"],
+        &["tokio", "tracing", "rustix", "prometheus", "serde_saphyr"],
+    ),
+    (
+        "controller",
+        &[
+            "controller",
+            "shell",
+            "engine",
+            "intake",
+            "report",
+            "execute",
+            "observe",
+            "aws",
+            "plan",
+            "topology",
+            "clock",
+            "api",
+        ],
+        &[
+            "tokio",
+            "tracing",
+            "rustix",
+            "prometheus",
+            "kube",
+            "k8s_openapi",
+            "sha2",
+        ],
     ),
 ];
 

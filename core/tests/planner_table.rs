@@ -202,6 +202,7 @@ fn preferred_zones_break_the_tie_that_skew_leaves() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // a table
 fn lost_copies_are_replaced_where_a_zone_is_free() {
     check(vec![
         row(
@@ -543,11 +544,11 @@ fn nothing_is_planned_where_the_observation_cannot_carry_it() {
         skewed("being deleted", |c| c.status = ResourceStatus::Deleting),
         skewed("access denied", |c| c.status = ResourceStatus::Denied),
         skewed("a word that we don't know", |c| {
-            c.status = ResourceStatus::Unknown
+            c.status = ResourceStatus::Unknown;
         }),
         skewed("members don't add up", |c| c.members_match = false),
         skewed("no description", |c| {
-            c.gaps = vec![Gap::Description("never read".to_owned())]
+            c.gaps = vec![Gap::Description("never read".to_owned())];
         }),
         skewed("a Global Datastore's member", |c| {
             let (id, role) = ("global".to_owned(), "primary".to_owned());

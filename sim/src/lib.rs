@@ -36,8 +36,8 @@ pub use units::{Moment, Span, stamp};
 pub use world::model;
 pub use world::settings;
 pub use world::spec::{
-    ClusterMode, FullShardSpec, GenerateSpec, GlobalSpec, GroupSpec, NodeSpec, RoleSpec, ShardSpec,
-    SubnetGroupSpec,
+    ClusterMode, DurabilitySpec, FullShardSpec, GenerateSpec, GlobalSpec, GroupSpec, NodeSpec, RoleSpec,
+    ShardSpec, SubnetGroupSpec,
 };
 pub use world::{
     ActorNote, DataLoss, Failover, Group, GroupKey, Place, Quotas, Switches, TestFailoverNote, Timings,

@@ -1,7 +1,8 @@
 //! Arguments as typed. Every flag has an environment variable: `EVENKEEL_` and its name in capitals.
 
 use super::settings::ColorChoice;
-use super::{claim, init, plan, run, snapshot};
+use super::{claim, controller, init, plan, run, snapshot};
+use crate::engine::fleet::Limits;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -36,6 +37,8 @@ pub enum Command {
     Snapshot(snapshot::Args),
     /// Keep the stacks of a folder of manifests balanced: the loop, without Kubernetes.
     Run(run::Args),
+    /// Keep the HAStacks of a Kubernetes cluster balanced: the same loop, one leader acting.
+    Controller(controller::Args),
     /// Print the CustomResourceDefinitions.
     Crds,
     /// Print a completion script for a shell.
@@ -63,6 +66,30 @@ pub struct InstallationArgs {
     /// Name of this installation, as in the tag evenkeel.dev/owner. Without it nothing is ever changed.
     #[arg(long, value_name = "NAME", env = "EVENKEEL_INSTALLATION", value_parser = installation_name)]
     pub installation: Option<String>,
+}
+
+/// Limits of the whole process, over all stacks.
+#[derive(Clone, Debug, Args)]
+pub struct LimitArgs {
+    /// Failovers and removals in flight at a time, over all stacks.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_concurrent_disruptions, env = "EVENKEEL_MAX_CONCURRENT_DISRUPTIONS")]
+    pub max_concurrent_disruptions: u32,
+    /// Nodes that Evenkeel has added and that stand, over all stacks.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_added_nodes, env = "EVENKEEL_MAX_ADDED_NODES")]
+    pub max_added_nodes: u32,
+    /// TestFailover calls in 24 hours, by anybody, at which Evenkeel makes no more; AWS allows 15.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().test_failovers, env = "EVENKEEL_MAX_TEST_FAILOVERS")]
+    pub max_test_failovers: u32,
+}
+
+impl LimitArgs {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_concurrent_disruptions: self.max_concurrent_disruptions,
+            max_added_nodes: self.max_added_nodes,
+            test_failovers: self.max_test_failovers,
+        }
+    }
 }
 
 /// It becomes the first part of a tag, `<installation>/<namespace>/<stack>`.

@@ -7,6 +7,7 @@ pub mod args;
 pub mod claim;
 pub mod clock;
 pub mod connect;
+pub mod controller;
 pub mod crds;
 mod discover;
 pub mod exit;
@@ -77,6 +78,7 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
         Command::Snapshot(args) => block_on(snapshot::run(args)),
         Command::Completions { shell } => print(&completions(shell)),
         Command::Run(args) => block_on(run::run(args, settings)),
+        Command::Controller(args) => block_on(controller::run(args, settings)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! `evenkeel run`: the loop over a folder of manifests.
 
-use super::args::{AwsArgs, InstallationArgs};
+use super::args::{AwsArgs, InstallationArgs, LimitArgs};
 use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
-use crate::engine::{self, fleet::Limits};
+use crate::engine;
 use crate::standalone::{self, End, Options, Style};
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -27,15 +27,8 @@ pub struct Args {
     /// Serve /metrics, /healthz and /readyz here, such as 127.0.0.1:9402.
     #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Failovers and removals in flight at a time, over all stacks.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_concurrent_disruptions, env = "EVENKEEL_MAX_CONCURRENT_DISRUPTIONS")]
-    pub max_concurrent_disruptions: u32,
-    /// Nodes that Evenkeel has added and that stand, over all stacks.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_added_nodes, env = "EVENKEEL_MAX_ADDED_NODES")]
-    pub max_added_nodes: u32,
-    /// TestFailover calls in 24 hours, by anybody, at which Evenkeel makes no more; AWS allows 15.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().test_failovers, env = "EVENKEEL_MAX_TEST_FAILOVERS")]
-    pub max_test_failovers: u32,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// How the log on standard error is written.
     #[arg(
         long,
@@ -66,7 +59,12 @@ pub enum LogFormat {
 
 /// Runs until it is told to stop.
 pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
-    start_log(args.log_format, args.log.as_deref(), settings)?;
+    let filter = if settings.stdout_terminal {
+        "warn"
+    } else {
+        "info,aws_config=warn"
+    };
+    start_log(args.log_format, args.log.as_deref().unwrap_or(filter), settings)?;
     let clock = clock(&args.aws).await?;
     let options = Options {
         folder: args.file,
@@ -78,11 +76,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
         engine: engine::Settings {
             installation: args.installation.installation,
             holder: format!("standalone-{}", std::process::id()),
-            limits: Limits {
-                max_concurrent_disruptions: args.max_concurrent_disruptions,
-                max_added_nodes: args.max_added_nodes,
-                test_failovers: args.max_test_failovers,
-            },
+            limits: args.limits.limits(),
             ..engine::Settings::default()
         },
         style: Style {
@@ -97,13 +91,8 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
 }
 
 /// The log goes to standard error; what people want to read goes to standard output anyway.
-fn start_log(format: LogFormat, filter: Option<&str>, settings: &Settings) -> anyhow::Result<()> {
-    let default = if settings.stdout_terminal {
-        "warn"
-    } else {
-        "info,aws_config=warn"
-    };
-    let filter = EnvFilter::try_new(filter.unwrap_or(default))
+pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
         .context("--log must be a level (error, warn, info, debug, trace) or a list of target=level")?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

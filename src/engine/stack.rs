@@ -21,6 +21,8 @@ pub struct Wish {
     /// The newest manifest can't be accepted: judge by `intent` (the last good one), do nothing.
     pub frozen: Option<String>,
     pub generation: Option<i64>,
+    /// Which object it is, where names can be used again: a recreated one has another record.
+    pub identity: Option<String>,
 }
 
 pub(super) struct Stack {
@@ -217,6 +219,7 @@ mod tests {
             intent: intent("g"),
             frozen: Some("web.yaml: spec.zones is empty".to_owned()),
             generation: None,
+            identity: None,
         });
         stack.record_problem = Some("disk full".to_owned());
         stack.objections = vec![

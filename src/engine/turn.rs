@@ -41,7 +41,8 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             match self.stacks.get_mut(name) {
                 Some(stack) if stack.wish == *wish => {}
                 Some(stack) => {
-                    let same_place = stack.key == stack::key(&wish.intent);
+                    let same_place =
+                        stack.key == stack::key(&wish.intent) && stack.wish.identity == wish.identity;
                     let record = stack.record.take().filter(|_| same_place);
                     *stack = Stack {
                         record,
@@ -71,7 +72,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
 
     /// Everybody hears of the stop switch, and a lifted one lets the breaker count anew.
     pub(super) fn notice_stop(&mut self) {
-        let stopped = self.gate.closed(self.clock.now()).is_some();
+        let stopped = self.gate.told(self.clock.now()).is_some();
         if stopped != self.was_stopped {
             self.was_stopped = stopped;
             self.failures = 0;
@@ -190,7 +191,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         let now = self.clock.now();
         let mut common = Common {
             installation: self.settings.installation.clone(),
-            stop: self.gate.closed(now),
+            stop: self.gate.told(now),
             not_leader: None,
             test_failovers: BTreeMap::new(),
         };
@@ -269,7 +270,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             self.failures += 1;
             if self.failures >= self.settings.breaker {
                 let reason = format!(
-                    "{} actions in a row failed, the last one on {stack}: look why, then remove this file",
+                    "{} actions in a row failed, the last one on {stack}: look why, then lift the stop switch",
                     self.failures
                 );
                 tracing::error!(reason, "The breaker stops all acting");

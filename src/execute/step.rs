@@ -56,6 +56,11 @@ pub trait Write {
 /// Says why nothing may be sent now: the stop switch, a lost lease.
 pub trait Gate: Send + Sync {
     fn closed(&self, now: Timestamp) -> Option<String>;
+    /// What of it people are told as a hold on everything: the switch that a person or the breaker set, not a lease
+    /// that is about to be renewed.
+    fn told(&self, now: Timestamp) -> Option<String> {
+        self.closed(now)
+    }
     /// Closes it, for good as far as this process goes.
     fn close(&self, reason: &str);
 }
@@ -63,6 +68,10 @@ pub trait Gate: Send + Sync {
 impl<G: Gate> Gate for std::sync::Arc<G> {
     fn closed(&self, now: Timestamp) -> Option<String> {
         (**self).closed(now)
+    }
+
+    fn told(&self, now: Timestamp) -> Option<String> {
+        (**self).told(now)
     }
 
     fn close(&self, reason: &str) {

@@ -37,6 +37,40 @@ impl Aspects {
     }
 }
 
+impl Aspects {
+    /// Of a spec that was never acceptable.
+    pub fn refused(problem: &str) -> Self {
+        let none = (
+            False,
+            Reason::NothingBlocked,
+            "No wanted action waits for a person.".to_owned(),
+        );
+        let idle = (False, Reason::Idle, "No action is in flight.".to_owned());
+        Self(vec![
+            in_place(
+                ConditionType::Ready,
+                (False, Reason::InvalidSpec, problem.to_owned()),
+            ),
+            in_place(ConditionType::ZoneRedundant, pending()),
+            in_place(ConditionType::Balanced, pending()),
+            in_place(ConditionType::ObjectivesMet, pending()),
+            in_place(ConditionType::ActionBlocked, none),
+            in_place(ConditionType::Reconciling, idle),
+            in_place(
+                ConditionType::Stalled,
+                (True, Reason::InvalidSpec, problem.to_owned()),
+            ),
+        ])
+    }
+}
+
+fn in_place(
+    kind: ConditionType,
+    (status, reason, message): Aspect,
+) -> (ConditionType, ConditionStatus, Reason, String) {
+    (kind, status, reason, message)
+}
+
 /// The aspects with their times.
 pub fn conditions(
     aspects: &Aspects,

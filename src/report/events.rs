@@ -22,6 +22,34 @@ pub enum EventReason {
     Balanced,
 }
 
+impl EventReason {
+    /// Every reason, in the order in which they are documented.
+    pub const ALL: [Self; 12] = [
+        Self::Judged,
+        Self::SpecInvalid,
+        Self::NotObserved,
+        Self::ZoneChanged,
+        Self::VerdictChanged,
+        Self::Moved,
+        Self::FailedOver,
+        Self::ActionBegan,
+        Self::ActionDone,
+        Self::ActionFailed,
+        Self::Held,
+        Self::Balanced,
+    ];
+
+    /// What was being done when it came up, as Kubernetes Events want to know.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Judged | Self::SpecInvalid | Self::VerdictChanged | Self::Balanced => "Judge",
+            Self::NotObserved | Self::ZoneChanged | Self::Moved | Self::FailedOver => "Observe",
+            Self::ActionBegan | Self::ActionDone | Self::ActionFailed => "Act",
+            Self::Held => "Wait",
+        }
+    }
+}
+
 /// One sentence about one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -292,6 +320,8 @@ mod tests {
             plan: Some(PlanStatus {
                 id: "p".to_owned(),
                 actions: Vec::new(),
+                more_actions: None,
+                more_holds: None,
                 holds: hold
                     .map(|g| HoldStatus {
                         id: g.to_owned(),

@@ -38,6 +38,7 @@ pub const CATALOGUE: &[Entry] = &[
     AWS_SECONDS,
     METRICS_REQUESTED,
     RECONCILE,
+    LEADER,
 ];
 
 const BUILD_INFO: Entry = (
@@ -136,11 +137,19 @@ const RECONCILE: Entry = (
     "How long one turn of the loop took: polls, judging, at most one step.",
 );
 
+const LEADER: Entry = (
+    "evenkeel_leader",
+    &[],
+    "1 while this process holds the lease and may act, 0 while it only watches; absent where there is no lease.",
+);
+
 /// The gauges' world at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     pub stacks: BTreeMap<StackName, StackSample>,
     pub regions: Vec<RegionSample>,
+    /// `None` where there is no election.
+    pub leader: Option<bool>,
 }
 
 /// One stack, reduced to numbers.
@@ -212,6 +221,7 @@ impl Metrics {
             FINDINGS,
             HOLDS,
             POLL_AGE,
+            LEADER,
         ] {
             let gauge = GaugeVec::new(Opts::new(entry.0, entry.2), entry.1)?;
             gauges.insert(entry.0, register(&registry, gauge)?);
@@ -241,6 +251,10 @@ impl Metrics {
             registry,
             scrape: Mutex::new(()),
         };
+        #[cfg(target_os = "linux")]
+        metrics.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
         // A counter that never moved is 0, not absent.
         metrics.bought.with_label_values::<&str>(&[]).inc_by(0);
         Ok(metrics)
@@ -301,6 +315,9 @@ impl Metrics {
         }
         for (guardrail, n) in held {
             self.set(HOLDS, &[guardrail.as_str()], f64::from(n));
+        }
+        if let Some(leader) = scene.leader {
+            self.set(LEADER, &[], f64::from(u8::from(leader)));
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -417,6 +434,7 @@ mod tests {
             ]
             .into(),
             regions: vec![region],
+            leader: Some(true),
         }
     }
 
@@ -475,9 +493,20 @@ mod tests {
             .lines()
             .filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next())
             .collect();
-        let catalogued: BTreeSet<&str> = CATALOGUE.iter().map(|e| e.0).collect();
+        let catalogued: BTreeSet<&str> = CATALOGUE.iter().map(|e| e.0).chain(PROCESS).collect();
         assert_eq!(exported, catalogued);
     }
+
+    /// Prometheus' own names for what every process has.
+    const PROCESS: [&str; 7] = [
+        "process_cpu_seconds_total",
+        "process_max_fds",
+        "process_open_fds",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_threads",
+        "process_virtual_memory_bytes",
+    ];
 
     #[test]
     fn every_metric_is_documented_with_its_labels() {

@@ -12,7 +12,12 @@ use crate::plan::history::Ticket;
 use crate::plan::{Action, Decision, History, Hold, Intent};
 use crate::topology::{Component, Health, Region, Role, Shard, Topology, ZoneName, ZoneState};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many steps and holds are listed: a status must stay small (etcd refuses objects above 1.5 MiB, and every watcher
+/// reads each change).
+const MOST_ACTIONS: usize = 20;
+const MOST_HOLDS: usize = 20;
 
 /// Everything that a status is made of.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,26 @@ pub fn status(subject: &Subject<'_>, before: Option<&HAStackStatus>) -> HAStackS
             .collect(),
         added_nodes: added_nodes(subject.history),
         failovers: failovers(subject.history),
+        record: None,
+    }
+}
+
+/// The status of a stack whose spec was never acceptable: there is no intent to judge by.
+pub fn refused(
+    problem: &str,
+    generation: Option<i64>,
+    before: Option<&HAStackStatus>,
+    now: Timestamp,
+) -> HAStackStatus {
+    HAStackStatus {
+        observed_generation: generation,
+        conditions: conditions(
+            &Aspects::refused(problem),
+            generation,
+            before.map(|s| s.conditions.as_slice()).unwrap_or_default(),
+            now,
+        ),
+        ..HAStackStatus::default()
     }
 }
 
@@ -212,11 +237,26 @@ pub fn placement(component: &Component, region: &Region) -> Vec<String> {
 }
 
 fn plan(decision: &Decision) -> PlanStatus {
+    let holds = shown_holds(&decision.holds);
+    let more = |all: usize, shown: usize| u32::try_from(all - shown).ok().filter(|n| *n > 0);
     PlanStatus {
         id: decision.id.0.clone(),
-        actions: decision.actions.iter().map(action).collect(),
-        holds: decision.holds.iter().map(hold).collect(),
+        actions: decision.actions.iter().take(MOST_ACTIONS).map(action).collect(),
+        more_actions: more(decision.actions.len(), decision.actions.len().min(MOST_ACTIONS)),
+        more_holds: more(decision.holds.len(), holds.len()),
+        holds: holds.into_iter().map(hold).collect(),
     }
+}
+
+/// The first holds, and the first of each guardrail that is not among them, in their order.
+fn shown_holds(holds: &[Hold]) -> Vec<&Hold> {
+    let mut seen = BTreeSet::new();
+    holds
+        .iter()
+        .enumerate()
+        .filter(|(i, hold)| seen.insert(hold.guardrail) || *i < MOST_HOLDS)
+        .map(|(_, hold)| hold)
+        .collect()
 }
 
 fn action(action: &Action) -> ActionStatus {

@@ -171,6 +171,7 @@ fn wish(accepted: &Accepted, frozen: Option<String>) -> Wish {
         intent: accepted.intent.clone(),
         frozen,
         generation: None,
+        identity: None,
     }
 }
 

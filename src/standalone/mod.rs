@@ -4,8 +4,6 @@
 //! stop switch ([`stop`]). The loop sleeps in one place, on the engine's clock; a real second ticks beside it, so that a
 //! signal, a changed manifest or the stop switch is noticed even while a rehearsal's clock stands still.
 
-mod connect;
-mod http;
 pub mod lock;
 pub mod manifests;
 pub mod publish;
@@ -15,27 +13,23 @@ pub mod stop;
 #[cfg(test)]
 mod support;
 
-pub use connect::AwsConnect;
 pub use publish::Style;
 
 use crate::clock::{AnyClock, Clock, Stopwatch};
-use crate::engine::{Engine, RegionReport, Settings};
+use crate::engine::{Engine, Settings};
 use crate::execute::step::Gate as _;
-use crate::report::metrics::{Metrics, RegionSample, Scene};
-use crate::topology::{AccountId, ZoneName, ZoneState};
-use http::Board;
-use jiff::{SignedDuration, Timestamp};
+use crate::report::metrics::{Metrics, Scene};
+use crate::shell::{AwsConnect, Board, Signals, http, regions};
+use jiff::Timestamp;
 use lock::{Lock, LockError};
 use manifests::Folder;
 use publish::Publisher;
 use records::FileStore;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stop::StopFile;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How `evenkeel run` runs.
 #[derive(Debug)]
@@ -79,8 +73,6 @@ pub enum RunError {
     Metrics(#[from] prometheus::Error),
 }
 
-/// A view older than this isn't ready.
-const STALE: SignedDuration = SignedDuration::from_mins(5);
 /// Manifests and the stop switch are looked at this often, in real time, while the loop waits.
 const TICK: Duration = Duration::from_secs(1);
 /// After a signal, a step in hand may take this long to finish (one AWS call's timeout and a little).
@@ -144,9 +136,10 @@ impl Shell {
         };
         let clock = Arc::new(options.clock);
         if let Some(address) = options.listen {
-            let bound = http::serve(address, board.clone())
+            let (bound, server) = http::serve(address, board.clone())
                 .await
                 .map_err(|source| RunError::Listen { address, source })?;
+            tokio::spawn(server);
             let url = format!("http://{bound}");
             publisher.say(clock.now(), "evenkeel", &format!("listening on {url}"), false);
         }
@@ -249,7 +242,8 @@ impl Shell {
         }
         let scene = Scene {
             stacks: self.publisher.samples(),
-            regions: self.engine.regions().map(|r| region_sample(&r, now)).collect(),
+            regions: self.engine.regions().map(|r| regions::sample(&r, now)).collect(),
+            leader: None,
         };
         self.board.tell(scene, self.not_ready());
     }
@@ -269,23 +263,7 @@ impl Shell {
     fn not_ready(&self) -> Vec<String> {
         let now = self.now();
         let mut reasons: Vec<String> = self.folder.problems().to_vec();
-        for region in self.engine.regions() {
-            let name = &region.key.1;
-            if let Some(trouble) = region.trouble {
-                reasons.push(format!("{name}: {trouble}"));
-                continue;
-            }
-            let read_at = region.view.and_then(|v| v.listed.complete_at);
-            let error = region
-                .view
-                .and_then(|v| v.listed.error.as_ref().or(v.events.poll.error.as_ref()));
-            let why = error.map_or(String::new(), |e| format!(": {e}"));
-            match read_at {
-                Some(at) if region.is_read && now.duration_since(at) < STALE => {}
-                Some(at) => reasons.push(format!("{name} was last read completely at {at}{why}")),
-                None => reasons.push(format!("{name} has not been read yet{why}")),
-            }
-        }
+        reasons.extend(self.engine.regions().filter_map(|r| regions::not_ready(&r, now)));
         reasons
     }
 
@@ -294,55 +272,6 @@ impl Shell {
             End::Well
         } else {
             End::Incomplete
-        }
-    }
-}
-
-fn region_sample(region: &RegionReport<'_>, now: Timestamp) -> RegionSample {
-    let account = region.view.and_then(|v| v.account.as_ref());
-    let age = |at: Option<Timestamp>| at.map(|at| now.duration_since(at).as_secs_f64());
-    let polls = region.view.map(|v| {
-        [
-            ("descriptions", age(v.listed.complete_at)),
-            ("events", age(v.events.poll.complete_at)),
-            ("metrics", age(v.metrics.complete_at)),
-        ]
-    });
-    RegionSample {
-        account: account.map_or("unknown".to_owned(), AccountId::to_string),
-        region: region.key.1.to_string(),
-        impaired: region
-            .zones
-            .iter()
-            .map(|(zone, state)| (zone.clone(), *state == ZoneState::Impaired))
-            .collect::<BTreeMap<ZoneName, bool>>(),
-        quota_used: region.quota_used,
-        poll_age: polls
-            .into_iter()
-            .flatten()
-            .filter_map(|(kind, age)| Some((kind, age?)))
-            .collect(),
-    }
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn heard(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
         }
     }
 }

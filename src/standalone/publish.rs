@@ -5,12 +5,12 @@ use super::records::{file_name, write_durably};
 use crate::api::v1alpha1::HAStackStatus;
 use crate::api::{API_VERSION, KIND};
 use crate::engine::{Happening, Report};
-use crate::plan::history::{History, TicketOutcome};
-use crate::plan::{Decision, Finding};
+use crate::plan::history::History;
 use crate::report::events::{Event, events, finished};
 use crate::report::metrics::{Metrics, StackSample};
 use crate::report::sample::sample;
 use crate::report::status::{Subject, status};
+use crate::shell::said::{self, Logged};
 use crate::topology::StackName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,16 +59,6 @@ struct Published {
     written: bool,
 }
 
-/// The inputs of the verdict, as far as a change in them is worth a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Logged {
-    plan: String,
-    zones: String,
-    findings: String,
-    actions: String,
-    holds: String,
-}
-
 /// The status file of a stack.
 pub fn status_path(state: &Path, stack: &StackName) -> PathBuf {
     let name = if stack.namespace == "default" {
@@ -114,10 +104,12 @@ impl Publisher {
             self.tell(stack, &event, now);
         }
         let sample = sample(&report.wish.intent, report.topology, report.decision, &status);
-        let logged = report.decision.map(logged);
+        let logged = report.decision.map(Logged::of);
         let logged_before = known.as_ref().and_then(|p| p.logged.as_ref());
-        if let (Some(decision), true) = (report.decision, logged.as_ref() != logged_before) {
-            log(decision, logged.as_ref());
+        if let (Some(decision), Some(line)) = (report.decision, &logged)
+            && logged_before != Some(line)
+        {
+            line.log(decision);
         }
         let up_to_date = match &known {
             Some(published) => published.written && published.status == status,
@@ -152,30 +144,9 @@ impl Publisher {
     }
 
     pub(super) fn happened(&mut self, happening: &Happening, now: Timestamp) {
-        match happening {
-            Happening::Finished { stack, ticket } => {
-                if let (Some(first), Some(outcome)) = (ticket.actions.first(), &ticket.outcome) {
-                    for _ in &ticket.actions {
-                        self.metrics
-                            .action(first.kind.action_type(), outcome_label(outcome));
-                    }
-                }
-                tracing::info!(%stack, ticket = %ticket.id, outcome = ?ticket.outcome, "Ticket ended");
-                self.tell(stack, &finished(ticket), now);
-            }
-            Happening::Failover { stack, failover } => {
-                self.metrics.failover(failover.class, failover.duration_seconds);
-                tracing::info!(
-                    %stack,
-                    id = failover.id,
-                    at = %failover.at,
-                    component = %failover.component,
-                    shard = %failover.shard,
-                    class = ?failover.class,
-                    seconds = failover.duration_seconds,
-                    "Failover seen"
-                );
-            }
+        said::happened(&self.metrics, happening);
+        if let Happening::Finished { stack, ticket } = happening {
+            self.tell(stack, &finished(ticket), now);
         }
     }
 
@@ -233,61 +204,4 @@ fn read(path: &Path) -> Option<HAStackStatus> {
     let text = std::fs::read_to_string(path).ok()?;
     let file: StatusFile = serde_saphyr::from_str(&text).ok()?;
     Some(file.status)
-}
-
-fn outcome_label(outcome: &TicketOutcome) -> &'static str {
-    match outcome {
-        TicketOutcome::Succeeded => "succeeded",
-        TicketOutcome::Overtaken => "overtaken",
-        TicketOutcome::Refused { .. } => "refused",
-        TicketOutcome::NoEffect => "no_effect",
-        TicketOutcome::NeverArrived => "never_arrived",
-        TicketOutcome::Undone { .. } => "undone",
-    }
-}
-
-fn logged(decision: &Decision) -> Logged {
-    let join = |parts: Vec<String>| parts.join(" ");
-    Logged {
-        plan: decision.id.0.clone(),
-        zones: join(
-            decision
-                .zones
-                .iter()
-                .map(|(name, z)| format!("{name}={:?}/{:?}", z.zone.state, z.verdict))
-                .collect(),
-        ),
-        findings: join(decision.findings.iter().map(brief).collect()),
-        actions: join(decision.actions.iter().map(|a| a.id.to_string()).collect()),
-        holds: join(decision.holds.iter().map(|h| h.id.clone()).collect()),
-    }
-}
-
-fn brief(finding: &Finding) -> String {
-    format!("{:?}:{}", finding.code, finding.subject)
-}
-
-fn log(decision: &Decision, logged: Option<&Logged>) {
-    let Some(Logged {
-        plan,
-        zones,
-        findings,
-        actions,
-        holds,
-    }) = logged
-    else {
-        return;
-    };
-    tracing::info!(
-        stack = %decision.stack,
-        mode = ?decision.mode,
-        observed_at = %decision.observed_at,
-        plan,
-        zones,
-        findings,
-        actions,
-        holds,
-        balanced = ?decision.balanced,
-        "Decision changed"
-    );
 }

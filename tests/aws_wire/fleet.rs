@@ -53,6 +53,7 @@ fn wishes(groups: usize) -> BTreeMap<StackName, Wish> {
         intent: accepted.intent,
         frozen: None,
         generation: None,
+        identity: None,
     };
     let stacks = read.stacks.into_iter();
     stacks.map(|a| (a.intent.stack.clone(), wish(a))).collect()

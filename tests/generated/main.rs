@@ -5,6 +5,7 @@
 mod examples;
 mod fields;
 mod files;
+mod reference;
 mod tables;
 
 use examples::check_examples;
@@ -64,4 +65,34 @@ fn the_documents_describe_every_field() {
         "docs/hastack.md",
         &evenkeel::api::crd::schema()["properties"]["spec"],
     );
+}
+
+#[test]
+fn the_reference_of_the_custom_resource_is_made_from_the_types() {
+    check_file("docs/hastack-reference.md", &reference::document());
+}
+
+/// The first cell of each row below this heading.
+fn rows_below(document: &str, heading: &str) -> std::collections::BTreeSet<String> {
+    let path = format!("{}/{document}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|l| l.strip_prefix("| `"));
+    rows.map(|l| l.split('`').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_condition_reason_and_event_is_documented_and_none_else() {
+    let schema = evenkeel::api::crd::schema();
+    let condition = &schema["properties"]["status"]["properties"]["conditions"]["items"]["properties"];
+    let names = |field: &str| -> std::collections::BTreeSet<String> {
+        let values = condition[field]["enum"].as_array().unwrap();
+        values.iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+    };
+    let document = "docs/conditions.md";
+    assert_eq!(rows_below(document, "Conditions"), names("type"));
+    assert_eq!(rows_below(document, "Reasons"), names("reason"));
+    let events = evenkeel::report::events::EventReason::ALL.map(|r| format!("{r:?}"));
+    assert_eq!(rows_below(document, "Events"), events.into());
 }

@@ -288,6 +288,24 @@ async fn a_snapshot_is_waited_for() {
     assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
 }
 
+/// Durability decides what the loss of a zone may cost.
+#[rstest]
+#[case::asynchronous_replication("", "False")]
+#[case::log_before_the_answer("durability: sync, ", "True")]
+#[case::log_after_the_answer("durability: async, ", "False")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_log_that_is_written_first_promises_no_loss(#[case] durability: &str, #[case] met: &str) {
+    let world = world("enabled", "['a:P b:r']", "").replace("shards:", &format!("{durability}shards:"));
+    let manifest = manifest().replace(
+        "  guardrails:",
+        "  objectives: {recoveryPoint: 0s}\n  guardrails:",
+    );
+    let rig: Rig<Standalone> = Rig::with(&world, &manifest).await;
+    rig.run_for(minutes(10)).await;
+    let status = rig.status().await;
+    assert_eq!(condition(&status, "ObjectivesMet"), met, "{}", rig.story().await);
+}
+
 /// A group that AWS could not create is told as such and left alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_creation_failed_is_told() {

@@ -175,10 +175,8 @@ pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>(
         condition_message(&twin, "Stalled"),
         hold_reason(&twin, "ownership")
     );
-    assert!(
-        said.contains("default/shop"),
-        "the younger names the elder: {twin:#}"
-    );
+    let elder = format!("{}/shop", rig.lut.namespace().await);
+    assert!(said.contains(&elder), "the younger names the elder: {twin:#}");
 
     // It takes over when the elder goes.
     rig.lut.delete("shop").await;

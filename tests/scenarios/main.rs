@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod controller;
+mod kubernetes;
 mod rig;
 mod standalone;
 mod worlds;
@@ -139,4 +141,9 @@ async fn timed(scenario: impl Future<Output = ()>) {
 /// `evenkeel run`.
 mod by_standalone {
     every_scenario!(crate::standalone::Standalone);
+}
+
+/// `evenkeel controller`, against a real API server.
+mod by_controller {
+    every_scenario!(crate::controller::Controller);
 }

@@ -22,6 +22,10 @@ pub trait LoopUnderTest: Sized {
     /// Asks it to end and waits; panics if it doesn't end by itself.
     async fn stop(&mut self);
     fn is_running(&self) -> bool;
+    /// The namespace of the stacks, as sentences name them.
+    async fn namespace(&self) -> String {
+        "default".to_owned()
+    }
     /// Creates or replaces a manifest.
     async fn apply(&self, name: &str, manifest: &str);
     /// Removes a manifest.

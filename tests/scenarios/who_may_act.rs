@@ -193,7 +193,7 @@ pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>(mode: Mo
     rig.lut.start().await;
     nothing_is_done(&rig, "stop").await;
     assert!(
-        hold_reason(&rig.status().await, "stop").contains("STOP"),
+        hold_reason(&rig.status().await, "stop").contains("stops all acting"),
         "{}",
         rig.story().await
     );

@@ -252,6 +252,7 @@ impl World {
                 .clone()
                 .unwrap_or_else(|| "cache.r7g.large".to_owned()),
             transit_encryption: spec.transit_encryption,
+            durability: spec.durability,
             ..Echo::usual(&engine, spec.cluster_mode)
         };
         Ok(NewGroup {
@@ -369,6 +370,7 @@ impl Echo {
             port: 6379,
             transit_encryption: false,
             transit_encryption_mode: None,
+            durability: None,
             at_rest_encryption: false,
             kms_key_id: None,
             auth_token: false,

@@ -397,6 +397,8 @@ pub struct Echo {
     pub network_type: String,
     /// ipv4 or ipv6.
     pub ip_discovery: String,
+    /// Durability, if it is shown.
+    pub durability: Option<super::spec::DurabilitySpec>,
 }
 
 impl Group {

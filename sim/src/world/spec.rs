@@ -133,6 +133,34 @@ pub struct GroupSpec {
     pub node_type: Option<String>,
     /// TLS; off when absent.
     pub transit_encryption: bool,
+    /// Durability; not shown when absent, as for groups from before there was any.
+    pub durability: Option<DurabilitySpec>,
+}
+
+/// How writes outlive nodes (API reference, ReplicationGroup: Durability and EffectiveDurability).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DurabilitySpec {
+    /// What the engine version makes of it: disabled.
+    Default,
+    /// A log over zones, written after the answer.
+    Async,
+    /// A log over zones, written before the answer.
+    Sync,
+    /// Replication only.
+    Disabled,
+}
+
+impl DurabilitySpec {
+    /// As asked for, and as it is.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Default => ("default", "disabled"),
+            Self::Async => ("async", "async"),
+            Self::Sync => ("sync", "sync"),
+            Self::Disabled => ("disabled", "disabled"),
+        }
+    }
 }
 
 /// Membership of a global datastore.

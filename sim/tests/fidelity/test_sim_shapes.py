@@ -74,6 +74,15 @@ def test_cluster_mode_compatible_is_cluster_enabled_and_shows_both(cache):
     assert found["ConfigurationEndpoint"]["Address"].startswith("clustercfg.mixed."), "TLS host names"
 
 
+def test_durability_is_shown_where_a_group_has_any(sim, cache):
+    groups = "{id: log, shards: ['a:P c:r'], durability: sync}, {id: usual, shards: ['a:P c:r'], durability: default}"
+    sim.reset(WORLD.split("replicationGroups:")[0] + f"replicationGroups: [{groups}]\n")
+    log, usual = group(cache, "log"), group(cache, "usual")
+    assert set(paths(log)) == GROUP | CONFIGURATION | SLOTS | {"Durability", "EffectiveDurability"}
+    assert (log["Durability"], log["EffectiveDurability"]) == ("sync", "sync")
+    assert (usual["Durability"], usual["EffectiveDurability"]) == ("default", "disabled")
+
+
 def test_a_group_being_created_has_members_but_no_shards(sim, cache):
     made = cache.create_replication_group(
         ReplicationGroupId="new", ReplicationGroupDescription="d", NumNodeGroups=2, ReplicasPerNodeGroup=1

@@ -53,6 +53,10 @@ pub struct HAStackStatus {
     /// The last failovers, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failovers: Vec<FailoverStatus>,
+    /// Evenkeel's memory of this stack: tickets, approvals used, nodes added, failovers. For Evenkeel alone; removing it
+    /// makes it begin anew and wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
 /// The settings in force, defaults included.
@@ -120,12 +124,20 @@ pub struct ComponentStatus {
 pub struct PlanStatus {
     /// What the annotation evenkeel.dev/approve names.
     pub id: String,
-    /// The steps that would bring the stack to its goal, in order, held ones included.
+    /// The steps that would bring the stack to its goal, in order, held ones included; the first of very many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<ActionStatus>,
-    /// Why steps wait, and until when.
+    /// Steps beyond those listed; `evenkeel plan` shows them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub more_actions: Option<u32>,
+    /// Why steps wait, and until when; the first of very many, each guardrail at least once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<HoldStatus>,
+    /// Holds beyond those listed; `evenkeel plan` shows them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub more_holds: Option<u32>,
 }
 
 /// A planned step.

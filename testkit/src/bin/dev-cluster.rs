@@ -52,6 +52,13 @@ async fn serve(manifests: &[String]) -> Result<(), RigError> {
             "--all",
             "--timeout=30s",
         ];
+        // A definition without any condition yet is an error to `kubectl wait`, not something to wait for.
+        for _ in 0..20 {
+            if admin.kubectl(&waited).await?.status == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         admin.kubectl(&waited).await?.ok()?;
     }
     let version = admin.client().await?.apiserver_version().await?.git_version;

@@ -285,9 +285,9 @@ impl Layout<'_> {
         }
         let rows = sums.into_iter().map(|(sum, segments)| {
             let row = draft.row(-FREE, FREE);
-            segments
-                .into_iter()
-                .for_each(|s| draft.columns[s].2.push((row, 1)));
+            for segment in segments {
+                draft.columns[segment].2.push((row, 1));
+            }
             (row, sum - start.moves)
         });
         Gain { rows: rows.collect() }

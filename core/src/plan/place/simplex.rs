@@ -303,7 +303,9 @@ impl Simplex {
         for (i, factor) in column.iter().enumerate() {
             let line = &mut self.inverse[i * m..(i + 1) * m];
             if i == row {
-                line.iter_mut().for_each(|a| *a *= sign);
+                for a in line {
+                    *a *= sign;
+                }
             } else if *factor != 0 || pivot.abs() != old {
                 // Both products stay below 2^60.
                 for (a, p) in line.iter_mut().zip(&pivot_row) {

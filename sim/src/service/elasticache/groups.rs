@@ -455,6 +455,7 @@ fn echo_asked(params: &mut Params, mode: ClusterMode) -> Result<Echo, ApiError> 
         auto_minor_version_upgrade: params.boolean("AutoMinorVersionUpgrade")?.unwrap_or(true),
         notification_topic: params.take("NotificationTopicArn"),
         network_type: params.take("NetworkType").unwrap_or(usual.network_type),
+        durability: usual.durability,
         ip_discovery: params.take("IpDiscovery").unwrap_or(usual.ip_discovery),
         engine,
     })

@@ -10,6 +10,7 @@ use crate::world::model::{
     ClusterMode, Group, Life, Node, Operation, OperationKind, Phase, SettingsChange, Shard,
 };
 use crate::world::settings::{DeadStatus, Switches};
+use crate::world::spec::DurabilitySpec;
 
 /// The inside of a ReplicationGroup element.
 pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
@@ -65,6 +66,10 @@ pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
     x.opt("TransitEncryptionMode", echo.transit_encryption_mode.as_ref());
     x.text("ClusterMode", group.mode.word());
     x.text("Engine", &echo.engine);
+    if let Some((asked, effective)) = echo.durability.map(DurabilitySpec::words) {
+        x.text("Durability", asked);
+        x.text("EffectiveDurability", effective);
+    }
 }
 
 fn pending(x: &mut Xml, group: &Group) {

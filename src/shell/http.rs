@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 const STILL: Duration = Duration::from_mins(5);
 
 /// What the loop tells and the server shows.
-pub(super) struct Board {
-    pub(super) metrics: Arc<Metrics>,
+pub struct Board {
+    pub metrics: Arc<Metrics>,
     told: Mutex<Told>,
 }
 
@@ -32,7 +32,7 @@ struct Told {
 }
 
 impl Board {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
             told: Mutex::new(Told {
@@ -43,11 +43,11 @@ impl Board {
         }
     }
 
-    pub(super) fn beat(&self) {
+    pub fn beat(&self) {
         self.lock().beat = Stopwatch::start();
     }
 
-    pub(super) fn tell(&self, scene: Scene, not_ready: Vec<String>) {
+    pub fn tell(&self, scene: Scene, not_ready: Vec<String>) {
         let mut told = self.lock();
         told.scene = scene;
         told.not_ready = not_ready;
@@ -91,8 +91,11 @@ impl Board {
     }
 }
 
-/// Binds now, so that a taken port is an error at start; serves until the process ends.
-pub(super) async fn serve(address: SocketAddr, board: Arc<Board>) -> std::io::Result<SocketAddr> {
+/// Binds now, so that a taken port is an error at start. The future serves as long as it is awaited.
+pub async fn serve(
+    address: SocketAddr,
+    board: Arc<Board>,
+) -> std::io::Result<(SocketAddr, impl Future<Output = ()> + Send + 'static)> {
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
     let router = Router::new()
@@ -112,12 +115,12 @@ pub(super) async fn serve(address: SocketAddr, board: Arc<Board>) -> std::io::Re
             get(|State(b): State<Arc<Board>>| async move { b.readiness() }),
         )
         .with_state(board);
-    tokio::spawn(async move {
+    let server = async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "The server for metrics and health ended");
         }
-    });
-    Ok(bound)
+    };
+    Ok((bound, server))
 }
 
 #[cfg(test)]
@@ -162,9 +165,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_scrape_is_served_as_text() {
-        let address = serve("127.0.0.1:0".parse().unwrap(), Arc::new(board()))
+        let (address, server) = serve("127.0.0.1:0".parse().unwrap(), Arc::new(board()))
             .await
             .unwrap();
+        tokio::spawn(server);
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream
             .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

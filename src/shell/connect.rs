@@ -17,8 +17,8 @@ impl Connect for AwsConnect {
     async fn connect(&self, account: Option<&str>, region: &Region) -> Result<Link, String> {
         if let Some(account) = account {
             return Err(format!(
-                "spec.aws.accountRef names the AWSAccount {account}, which only the Kubernetes controller knows: leave \
-                 it out and run one process per account, each with its own AWS_PROFILE"
+                "spec.aws.accountRef names the AWSAccount {account}, which this version can't use yet: leave it out and \
+                 run one process per account, each with its own credentials"
             ));
         }
         let options = aws::Options {

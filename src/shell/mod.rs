@@ -1,0 +1,11 @@
+//! What every shell around the engine needs: connections to AWS, signals, metrics and health over HTTP, the log.
+
+pub mod connect;
+pub mod http;
+pub mod regions;
+pub mod said;
+pub mod signals;
+
+pub use connect::AwsConnect;
+pub use http::Board;
+pub use signals::Signals;

@@ -1,0 +1,337 @@
+//! `evenkeel controller` as a child process: the real binary, a real API server, the rights of `deploy/rbac.yaml`.
+//!
+//! All scenarios share one API server; each has a namespace of its own, which the controller watches and keeps its lease
+//! in. Manifests are applied, status is read, as kubectl would.
+
+use super::rig::{Damage, LoopUnderTest};
+use evenkeel::clock::Stopwatch;
+use evenkeel_sim::Sim;
+use evenkeel_testkit::{Access, KubeRig, shared};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use kube::{Client, ResourceExt as _};
+use serde_json::{Value, json};
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+pub struct Controller {
+    endpoint: String,
+    place: OnceCell<Place>,
+    dir: tempfile::TempDir,
+    child: Option<Child>,
+    identity: String,
+    more_args: Vec<String>,
+}
+
+/// A namespace with the controller's account in it.
+#[derive(Clone)]
+pub struct Place {
+    pub namespace: String,
+    pub account: Access,
+    pub admin: Access,
+}
+
+/// The CRD and the account's rights, for a namespace of its own on this API server.
+pub async fn prepare(rig: &KubeRig) -> Place {
+    static SEQUENCE: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let admin = rig.admin().clone();
+    let namespace = rig.namespace("scenario").await.unwrap();
+    let account = rig.service_account(&namespace, "evenkeel").await.unwrap();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let number = SEQUENCE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    // The file as people apply it, but for this scenario's own names.
+    let rbac = std::fs::read_to_string(format!("{root}/deploy/rbac.yaml"))
+        .unwrap()
+        .replace("evenkeel-system", &namespace)
+        .replace(
+            "kind: ClusterRoleBinding\nmetadata:\n  name: evenkeel",
+            &format!("kind: ClusterRoleBinding\nmetadata:\n  name: evenkeel-{number}"),
+        );
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f"];
+    let rights = admin.kubectl_with(&[&apply[..], &["-"]].concat(), &rbac).await;
+    rights.unwrap().ok().unwrap();
+    Place {
+        namespace,
+        account,
+        admin,
+    }
+}
+
+pub async fn install_crd(admin: &Access) {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let crds = format!("{root}/crds");
+    let applied = admin.kubectl(&["apply", "--server-side", "-f", &crds]).await;
+    applied.unwrap().ok().unwrap();
+    let wait = [
+        "wait",
+        "--for=condition=Established",
+        "crd/hastacks.evenkeel.dev",
+        "--timeout=30s",
+    ];
+    // A definition without any condition yet is an error to `kubectl wait`, not something to wait for.
+    let (waited, limit) = (Stopwatch::start(), Duration::from_secs(30));
+    while let Err(error) = admin.kubectl(&wait).await.unwrap().ok() {
+        assert!(waited.elapsed() < limit, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn shared_with_crd() -> &'static KubeRig {
+    static CRD: OnceCell<()> = OnceCell::const_new();
+    let rig = shared().await.unwrap();
+    CRD.get_or_init(|| install_crd(rig.admin())).await;
+    rig
+}
+
+impl Controller {
+    /// One on an API server of its own, already prepared.
+    pub fn at(sim: &Sim, place: Place, identity: &str, more_args: &[&str]) -> Self {
+        Self {
+            endpoint: sim.endpoint_url(),
+            place: OnceCell::new_with(Some(place)),
+            dir: tempfile::tempdir().unwrap(),
+            child: None,
+            identity: identity.to_owned(),
+            more_args: more_args.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    pub async fn place(&self) -> &Place {
+        self.place
+            .get_or_init(|| async { prepare(shared_with_crd().await).await })
+            .await
+    }
+
+    async fn client(&self) -> Client {
+        self.place().await.admin.client().await.unwrap()
+    }
+
+    pub async fn stacks(&self) -> Api<DynamicObject> {
+        let gvk = kube::core::GroupVersionKind::gvk("evenkeel.dev", "v1alpha1", "HAStack");
+        let resource = ApiResource::from_gvk_with_plural(&gvk, "hastacks");
+        let namespace = &self.place().await.namespace;
+        Api::namespaced_with(self.client().await, namespace, &resource)
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(self.child.as_ref().expect("it is running"))
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Still there, and if not, how it ended.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.as_mut().and_then(|c| c.try_wait().unwrap())
+    }
+
+    /// Waits in real time until the log says so.
+    pub async fn wait_for_log(&self, what: &str, seconds: u64) {
+        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
+        while !self.log().await.contains(what) {
+            assert!(
+                waited.elapsed() < limit,
+                "the log does not say {what:?} within {seconds} s\n{}",
+                self.log().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn log_path(&self) -> std::path::PathBuf {
+        self.dir.path().join("log")
+    }
+
+    async fn count_in_log(&self, what: &str) -> usize {
+        self.log().await.matches(what).count()
+    }
+}
+
+impl LoopUnderTest for Controller {
+    fn new(sim: &Sim) -> Self {
+        Self {
+            endpoint: sim.endpoint_url(),
+            place: OnceCell::new(),
+            dir: tempfile::tempdir().unwrap(),
+            child: None,
+            identity: "scenario".to_owned(),
+            more_args: Vec::new(),
+        }
+    }
+
+    async fn start(&mut self) {
+        assert!(self.child.is_none(), "it is running");
+        let place = self.place().await.clone();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+            .args(["controller", "--log-format", "text", "--installation", "demo"])
+            .args([
+                "--namespace",
+                &place.namespace,
+                "--lease-namespace",
+                &place.namespace,
+            ])
+            .args(["--identity", &self.identity])
+            .args([
+                "--aws-endpoint-url",
+                &self.endpoint,
+                "--clock-url",
+                &self.endpoint,
+            ])
+            .arg("--kubeconfig")
+            .arg(place.account.kubeconfig())
+            .args(&self.more_args)
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIASCENARIO00000000")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "ap-northeast-2")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    async fn kill(&mut self) {
+        let mut child = self.child.take().expect("it is running");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    async fn stop(&mut self) {
+        let mut child = self.child.take().expect("it is running");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(20));
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "it ended with {status}\n{}", self.log().await);
+                return;
+            }
+            assert!(
+                waited.elapsed() < limit,
+                "it does not end on SIGTERM\n{}",
+                self.log().await
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    async fn namespace(&self) -> String {
+        self.place().await.namespace.clone()
+    }
+
+    async fn apply(&self, name: &str, manifest: &str) {
+        let mut object: Value = serde_saphyr::from_str(manifest).unwrap();
+        object["metadata"]["namespace"] = json!(self.place().await.namespace);
+        let stacks = self.stacks().await;
+        let params = PatchParams::apply("scenario").force();
+        stacks.patch(name, &params, &Patch::Apply(&object)).await.unwrap();
+    }
+
+    async fn delete(&self, name: &str) {
+        let stacks = self.stacks().await;
+        stacks
+            .delete(name, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
+        // Nothing holds it up: there is no finalizer.
+        assert!(
+            stacks.get_opt(name).await.unwrap().is_none(),
+            "{name} is still there"
+        );
+    }
+
+    async fn status(&self, name: &str) -> Value {
+        let object = self.stacks().await.get_opt(name).await.unwrap();
+        object.map_or(Value::Null, |o| o.data["status"].clone())
+    }
+
+    async fn stop_all_acting(&self, on: bool) {
+        let place = self.place().await;
+        let maps: Api<k8s_openapi::api::core::v1::ConfigMap> =
+            Api::namespaced(self.client().await, &place.namespace);
+        let line = if on {
+            "The stop switch is set"
+        } else {
+            "The stop switch is lifted"
+        };
+        let before = self.count_in_log(line).await;
+        if on {
+            let map = serde_json::from_value(json!({
+                "metadata": {"name": "evenkeel-stop"},
+                "data": {"reason": "scenario"},
+            }));
+            maps.create(&PostParams::default(), &map.unwrap()).await.unwrap();
+        } else {
+            maps.delete("evenkeel-stop", &kube::api::DeleteParams::default())
+                .await
+                .unwrap();
+        }
+        // The promise is made in real time, and the scenario's clock is another one.
+        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(5));
+        while self.is_running() && self.count_in_log(line).await == before {
+            assert!(
+                waited.elapsed() < limit,
+                "not noticed within 5 s\n{}",
+                self.log().await
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn damage_record(&self, name: &str, how: Damage) {
+        assert!(
+            self.child.is_none(),
+            "damage the record of a loop that isn't running"
+        );
+        let stacks = self.stacks().await;
+        let object = stacks.get(name).await.unwrap();
+        let record = object.data.pointer("/status/record").and_then(Value::as_str);
+        let record = record.unwrap_or_else(|| panic!("{} has no record", object.name_any()));
+        let left = match how {
+            Damage::Gone => Value::Null,
+            Damage::Truncated => json!(record[..record.len() / 2]),
+        };
+        let patch = Patch::Merge(json!({"status": {"record": left}}));
+        stacks
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    }
+
+    async fn log(&self) -> String {
+        let mut text = String::new();
+        if let Ok(mut file) = std::fs::File::open(self.log_path()) {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            text = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        text
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
