@@ -95,6 +95,8 @@ macro_rules! every_scenario {
                 what_others_used_of_the_failover_quota_counts in enabled and disabled,
                 an_accepted_increase_that_is_rolled_back_stops_after_three_times in enabled and disabled,
                 capacity_missing_in_one_zone_another_eligible_one_is_used in enabled and disabled,
+                capacity_missing_in_every_eligible_zone_is_a_hold_with_a_retry_time in enabled and disabled,
+                five_failed_actions_in_a_row_stop_all_acting,
                 a_lone_dead_node_is_left_to_aws in enabled and disabled,
             }
             who_may_act {
@@ -106,6 +108,7 @@ macro_rules! every_scenario {
                 a_deny_window_across_midnight_in_seoul_holds_until_it_ends in enabled and disabled,
                 a_window_in_a_zone_with_summer_time_opens_on_its_own_clock in enabled and disabled,
                 nothing_disruptive_in_or_just_before_the_maintenance_window in enabled and disabled,
+                a_replica_that_lags_just_before_the_call_holds_it in enabled and disabled,
                 stop_halts_all_acting_until_it_is_lifted in enabled and disabled,
                 stop_in_the_middle_of_a_step_sends_nothing in enabled and disabled,
                 sigterm_ends_it_cleanly_and_it_goes_on_later in enabled and disabled,

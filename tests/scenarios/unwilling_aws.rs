@@ -29,6 +29,12 @@ pub async fn test_failover_blocked_is_a_hold_and_no_storm<L: LoopUnderTest>(mode
         "{}",
         rig.story().await
     );
+    assert_eq!(
+        condition(&status, "ActionBlocked"),
+        "True",
+        "{}",
+        rig.story().await
+    );
     let retry = status["plan"]["holds"]
         .as_array()
         .unwrap()
@@ -161,6 +167,81 @@ pub async fn what_others_used_of_the_failover_quota_counts<L: LoopUnderTest>(mod
     let promised: jiff::Timestamp = retry_at.parse().unwrap();
     assert!(at >= promised, "promised {promised}, called {at}");
     assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
+pub async fn capacity_missing_in_every_eligible_zone_is_a_hold_with_a_retry_time<L: LoopUnderTest>(
+    mode: Mode,
+) {
+    let mut rig: Rig<L> = Rig::new(&world(mode, &["a", "b", "c"], &["a:P b:r"], "")).await;
+    rig.fault("{capacity: {zone: ap-northeast-2c}, until: 6h}");
+    rig.lut.apply("shop", &manifest(&["a", "b", "c"], 2, "")).await;
+    rig.lut.start().await;
+    rig.run_for(hours(5)).await;
+    let status = rig.status().await;
+    let holds = status["plan"]["holds"].as_array().cloned().unwrap_or_default();
+    let hold = holds.iter().find(|h| h["guardrail"] == "capacity");
+    assert!(
+        hold.is_some_and(|h| h["retryAt"].is_string()
+            && h["reason"]
+                .as_str()
+                .is_some_and(|r| r.contains("AWS had no capacity for it in ap-northeast-2c"))),
+        "{}",
+        rig.story().await
+    );
+    let calls = rig.mutations().len();
+    assert!(
+        (2..=30).contains(&calls),
+        "asked again every ten minutes, not {calls} times in five hours\n{}",
+        rig.story().await
+    );
+    rig.run_until(
+        "three copies once there is capacity",
+        hours(3),
+        healthy_and_balanced,
+    )
+    .await;
+    assert_eq!(rig.applied("IncreaseReplicaCount"), 1);
+}
+
+/// Six stacks with a failover due, which these credentials may not call.
+pub async fn five_failed_actions_in_a_row_stop_all_acting<L: LoopUnderTest>() {
+    let group = |id: &str| {
+        format!(
+            "  - id: {id}\n    clusterMode: enabled\n    subnetGroup: shop-cache\n    maintenanceWindow: \
+             \"sun:03:00-sun:04:00\"\n    tags:\n      \
+             evenkeel.dev/owner: demo\n    shards:\n      - \"c:P a:r\"\n      - \"c:P a:r\"\n"
+        )
+    };
+    let others = ["a1", "a2", "a3", "a4", "a5"];
+    let more: String = others.into_iter().map(group).collect();
+    let mut rig: Rig<L> = Rig::new(&skewed_world(Mode::Enabled, &more)).await;
+    rig.fault("{operation: TestFailover, error: {code: AccessDenied, status: 403}}");
+    let manifest = skewed_manifest(Mode::Enabled, "", "");
+    for name in others {
+        let other = manifest
+            .replace("name: shop\n", &format!("name: {name}\n"))
+            .replace("replicationGroup: sessions", &format!("replicationGroup: {name}"));
+        rig.lut.apply(name, &other).await;
+    }
+    rig.lut.apply("shop", &manifest).await;
+    rig.lut.start().await;
+    rig.run_for(hours(2)).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"; 5], "{}", rig.story().await);
+    let status = rig.status().await;
+    assert!(
+        hold_reason(&status, "stop").contains("5 actions in a row failed"),
+        "{}",
+        rig.story().await
+    );
+    // It stays stopped over a restart, until a person lifts it.
+    rig.lut.stop().await;
+    rig.lut.start().await;
+    rig.run_for(hours(2)).await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"; 5], "{}", rig.story().await);
+    rig.sim.clear_faults();
+    rig.lut.stop_all_acting(false).await;
+    rig.run_until("the sixth is balanced", hours(2), healthy_and_balanced)
+        .await;
 }
 
 pub async fn a_lone_dead_node_is_left_to_aws<L: LoopUnderTest>(mode: Mode) {

@@ -160,6 +160,32 @@ pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: Loop
     assert!(at.starts_with("2026-03-02T03:0"), "it acted at {at}");
 }
 
+pub async fn a_replica_that_lags_just_before_the_call_holds_it<L: LoopUnderTest>(mode: Mode) {
+    let rig: Rig<L> = skewed(mode, "").await;
+    rig.run_for(minutes(20)).await;
+    // Lag was measured at the start. Since then nobody asked: only the fresh look before the call can see it.
+    let replicas: Vec<String> = mode
+        .pick(vec![1, 2], vec![1])
+        .into_iter()
+        .map(|s| mode.node(s, 2))
+        .collect();
+    for replica in &replicas {
+        rig.sim.set_lag(replica, 5.0).unwrap();
+    }
+    nothing_is_done(&rig, "replication_lag").await;
+    assert!(
+        hold_reason(&rig.status().await, "replication_lag").contains("is 5s behind, more than 1s"),
+        "{}",
+        rig.story().await
+    );
+    for replica in &replicas {
+        rig.sim.set_lag(replica, 0.1).unwrap();
+    }
+    rig.run_until("balanced once it has caught up", hours(2), healthy_and_balanced)
+        .await;
+    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+}
+
 pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>(mode: Mode) {
     let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
     rig.lut.stop_all_acting(true).await;

@@ -147,6 +147,8 @@ impl Rehearsal {
         let begun = Stopwatch::start();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
+                // It may have ended in the middle of its work, and the clock waits for who works.
+                self.sim.forget_client(&format!("evenkeel-{}", child.id()));
                 return status;
             }
             assert!(begun.elapsed() < PATIENCE, "it does not end");
