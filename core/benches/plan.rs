@@ -1,7 +1,14 @@
 //! Judging and planning one stack: growth with the number of shards, up to the largest group that AWS allows
 //! (500 nodes: 166 shards of three).
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "../tests/planner/random.rs"]
+#[allow(dead_code, clippy::cast_possible_truncation)]
+mod random;
+#[path = "../tests/planner/stage.rs"]
+#[allow(dead_code, clippy::panic)]
+mod stage;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
@@ -67,6 +74,31 @@ fn planning(c: &mut Criterion) {
                 b.iter(|| plan(black_box(&input)));
             });
         }
+    }
+    // The hardest found among 1,500 seeds each: every shard placed at random, and one in six of them with something
+    // wrong (outside the spec's zones, down, of unknown role, lag unknown, a zone without capacity).
+    for (name, seed, odd) in [("hardest found, sound", 867, 0), ("hardest found, odd", 476, 6)] {
+        let drawn = random::draw(
+            seed,
+            random::Shape {
+                shards: 166,
+                zones: 3,
+                nodes: 3,
+                odd,
+            },
+        );
+        let stage = drawn.stage;
+        let input = Input {
+            intent: &stage.intent,
+            topology: &stage.topology,
+            history: &stage.history,
+            fleet: &fleet,
+            purpose: &purpose,
+            now: stage::NOW,
+        };
+        group.bench_function(BenchmarkId::new(name, stage.shards().len()), |b| {
+            b.iter(|| plan(black_box(&input)));
+        });
     }
     group.finish();
 }
