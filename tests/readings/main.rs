@@ -6,6 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code, reason = "shared with the scenarios")]
+#[path = "../scenarios/child.rs"]
+mod child;
+#[allow(dead_code, reason = "shared with the scenarios")]
 #[path = "../scenarios/rig.rs"]
 mod rig;
 #[allow(dead_code, reason = "shared with the scenarios")]

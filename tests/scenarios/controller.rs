@@ -3,6 +3,7 @@
 //! All scenarios share one API server; each has a namespace of its own, which the controller watches and keeps its lease
 //! in. Manifests are applied, status is read, as kubectl would.
 
+use super::child::Child;
 use super::rig::{Damage, LoopUnderTest};
 use evenkeel::clock::Stopwatch;
 use evenkeel_sim::Sim;
@@ -11,16 +12,13 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 pub struct Controller {
-    endpoint: String,
+    child: Child,
     place: OnceCell<Place>,
-    dir: tempfile::TempDir,
-    child: Option<Child>,
+    _dir: tempfile::TempDir,
     identity: String,
     more_args: Vec<String>,
 }
@@ -89,12 +87,10 @@ impl Controller {
     /// One on an API server of its own, already prepared.
     pub fn at(sim: &Sim, place: Place, identity: &str, more_args: &[&str]) -> Self {
         Self {
-            endpoint: sim.endpoint_url(),
             place: OnceCell::new_with(Some(place)),
-            dir: tempfile::tempdir().unwrap(),
-            child: None,
             identity: identity.to_owned(),
             more_args: more_args.iter().map(ToString::to_string).collect(),
+            ..<Self as LoopUnderTest>::new(sim)
         }
     }
 
@@ -115,17 +111,13 @@ impl Controller {
         Api::namespaced_with(self.client().await, namespace, &resource)
     }
 
-    pub fn pid(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_child(self.child.as_ref().expect("it is running"))
-    }
-
     pub fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(self.pid(), signal).unwrap();
+        self.child.signal(signal);
     }
 
-    /// Still there, and if not, how it ended.
+    /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.as_mut().and_then(|c| c.try_wait().unwrap())
+        self.child.ended()
     }
 
     /// Waits in real time until the log says so.
@@ -141,10 +133,6 @@ impl Controller {
         }
     }
 
-    fn log_path(&self) -> std::path::PathBuf {
-        self.dir.path().join("log")
-    }
-
     async fn count_in_log(&self, what: &str) -> usize {
         self.log().await.matches(what).count()
     }
@@ -152,85 +140,41 @@ impl Controller {
 
 impl LoopUnderTest for Controller {
     fn new(sim: &Sim) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         Self {
-            endpoint: sim.endpoint_url(),
+            child: Child::new(sim, dir.path().join("log")),
             place: OnceCell::new(),
-            dir: tempfile::tempdir().unwrap(),
-            child: None,
+            _dir: dir,
             identity: "scenario".to_owned(),
             more_args: Vec::new(),
         }
     }
 
     async fn start(&mut self) {
-        assert!(self.child.is_none(), "it is running");
-        let place = self.place().await.clone();
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-            .args(["controller", "--log-format", "text", "--installation", "demo"])
-            .args([
-                "--namespace",
-                &place.namespace,
-                "--lease-namespace",
-                &place.namespace,
-            ])
-            .args(["--identity", &self.identity])
-            .args([
-                "--aws-endpoint-url",
-                &self.endpoint,
-                "--clock-url",
-                &self.endpoint,
-            ])
-            .arg("--kubeconfig")
-            .arg(place.account.kubeconfig())
-            .args(&self.more_args)
-            .env_clear()
-            .env("AWS_ACCESS_KEY_ID", "AKIASCENARIO00000000")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", "ap-northeast-2")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_BACKTRACE", "1")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+        let Place {
+            namespace, account, ..
+        } = self.place().await.clone();
+        self.child.start(|command| {
+            command
+                .args(["controller", "--log-format", "text"])
+                .args(["--namespace", &namespace, "--lease-namespace", &namespace])
+                .args(["--identity", &self.identity])
+                .arg("--kubeconfig")
+                .arg(account.kubeconfig())
+                .args(&self.more_args)
+        });
     }
 
     async fn kill(&mut self) {
-        let mut child = self.child.take().expect("it is running");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.child.kill();
     }
 
     async fn stop(&mut self) {
-        let mut child = self.child.take().expect("it is running");
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(20));
-        loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success(), "it ended with {status}\n{}", self.log().await);
-                return;
-            }
-            assert!(
-                waited.elapsed() < limit,
-                "it does not end on SIGTERM\n{}",
-                self.log().await
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.child.stop().await;
     }
 
     fn is_running(&self) -> bool {
-        self.child.is_some()
+        self.child.is_running()
     }
 
     async fn namespace(&self) -> String {
@@ -298,7 +242,7 @@ impl LoopUnderTest for Controller {
 
     async fn damage_record(&self, name: &str, how: Damage) {
         assert!(
-            self.child.is_none(),
+            !self.child.is_running(),
             "damage the record of a loop that isn't running"
         );
         let stacks = self.stacks().await;
@@ -317,21 +261,6 @@ impl LoopUnderTest for Controller {
     }
 
     async fn log(&self) -> String {
-        let mut text = String::new();
-        if let Ok(mut file) = std::fs::File::open(self.log_path()) {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).unwrap();
-            text = String::from_utf8_lossy(&bytes).into_owned();
-        }
-        text
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.child.log()
     }
 }

@@ -1,18 +1,14 @@
 //! `evenkeel run` as a child process: the real binary, the real SDK, real signals.
 
+use super::child::Child;
 use super::rig::{Damage, LoopUnderTest};
-use evenkeel::clock::Stopwatch;
 use evenkeel_sim::Sim;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 pub struct Standalone {
+    child: Child,
     dir: tempfile::TempDir,
-    endpoint: String,
-    child: Option<Child>,
-    starts: u32,
 }
 
 impl Standalone {
@@ -22,88 +18,37 @@ impl Standalone {
     fn state(&self) -> PathBuf {
         self.dir.path().join("state")
     }
-    fn log_path(&self) -> PathBuf {
-        self.dir.path().join("log")
-    }
 }
 
 impl LoopUnderTest for Standalone {
     fn new(sim: &Sim) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let this = Self {
+            child: Child::new(sim, dir.path().join("log")),
             dir,
-            endpoint: sim.endpoint_url(),
-            child: None,
-            starts: 0,
         };
         std::fs::create_dir_all(this.manifests()).unwrap();
         this
     }
 
     async fn start(&mut self) {
-        assert!(self.child.is_none(), "it is running");
-        self.starts += 1;
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-            .args(["run", "--file"])
-            .arg(self.manifests())
-            .arg("--state-dir")
-            .arg(self.state())
-            .args([
-                "--installation",
-                "demo",
-                "--aws-endpoint-url",
-                &self.endpoint,
-                "--clock-url",
-                &self.endpoint,
-            ])
-            .env_clear()
-            .env("AWS_ACCESS_KEY_ID", "AKIASCENARIO00000000")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", "ap-northeast-2")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_BACKTRACE", "1")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+        let (manifests, state) = (self.manifests(), self.state());
+        self.child.start(|command| {
+            let command = command.args(["run", "--file"]).arg(manifests);
+            command.arg("--state-dir").arg(state)
+        });
     }
 
     async fn kill(&mut self) {
-        let mut child = self.child.take().expect("it is running");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.child.kill();
     }
 
     async fn stop(&mut self) {
-        let mut child = self.child.take().expect("it is running");
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let since = Stopwatch::start();
-        loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success(), "it ended with {status}\n{}", self.log().await);
-                return;
-            }
-            assert!(
-                since.elapsed() < Duration::from_secs(20),
-                "it does not end on SIGTERM\n{}",
-                self.log().await
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.child.stop().await;
     }
 
     fn is_running(&self) -> bool {
-        self.child.is_some()
+        self.child.is_running()
     }
 
     async fn apply(&self, name: &str, manifest: &str) {
@@ -147,7 +92,7 @@ impl LoopUnderTest for Standalone {
 
     async fn damage_record(&self, name: &str, how: Damage) {
         assert!(
-            self.child.is_none(),
+            !self.child.is_running(),
             "damage the record of a loop that isn't running"
         );
         let mut found = 0;
@@ -179,15 +124,6 @@ impl LoopUnderTest for Standalone {
     }
 
     async fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap_or_default()
-    }
-}
-
-impl Drop for Standalone {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.child.log()
     }
 }

@@ -127,12 +127,11 @@ fn pick(program: &Program, class_of: &[usize]) -> Vec<usize> {
     let Some(Best {
         mut witness,
         mut open,
-        search,
+        mut search,
     }) = best(program)
     else {
         return vec![0; class_of.len()];
     };
-    let mut search = search;
     let mut taken: Counts = program.classes.iter().map(|c| vec![0; c.effects.len()]).collect();
     let mut picks = Vec::with_capacity(class_of.len());
     for class in class_of {

@@ -75,7 +75,9 @@ impl<'a> Search<'a> {
             let root = branch.node(start);
             if let Some((counts, _)) = branch.best {
                 // What was asked for is taken now: the next question may start from here.
-                *place = root.unwrap_or_else(|| place.clone());
+                if let Some(root) = root {
+                    *place = root;
+                }
                 return Some(counts);
             }
         }
@@ -223,13 +225,7 @@ impl Relaxation {
         if let Some(gain) = self.gains.iter().find(open) {
             let bound = |(row, high): &(usize, i64)| {
                 let mut part = simplex.clone();
-                part.set_row(
-                    *row,
-                    Bounds {
-                        low: -FREE,
-                        high: *high,
-                    },
-                );
+                part.set_row(*row, Bounds::at_most(*high));
                 part
             };
             return gain.rows.iter().map(bound).collect();
@@ -262,13 +258,7 @@ impl Relaxation {
         };
         let (primaries, outside) = self.arrived(|a| a.segments.iter().map(|s| simplex.bounds(*s).low).sum());
         let before = program.primaries_even.distance(&primaries, outside);
-        simplex.set_row(
-            row,
-            Bounds {
-                low: -FREE,
-                high: before - moves,
-            },
-        );
+        simplex.set_row(row, Bounds::at_most(before - moves));
     }
 
     /// Primaries by zone and outside, after these arrivals.
@@ -288,13 +278,7 @@ impl Relaxation {
             let base = variables.iter().zip(least).find(|(v, _)| v.is_none());
             let room = program.classes[k].count - base.map_or(0, |(_, n)| *n);
             if let Some(row) = self.together[k] {
-                simplex.set_row(
-                    row,
-                    Bounds {
-                        low: -FREE,
-                        high: room,
-                    },
-                );
+                simplex.set_row(row, Bounds::at_most(room));
             }
             for (variable, low) in variables.iter().zip(least) {
                 let Some(variable) = *variable else { continue };

@@ -346,6 +346,12 @@ impl Simplex {
     }
 }
 
+impl Bounds {
+    pub fn at_most(high: i64) -> Self {
+        Self { low: -FREE, high }
+    }
+}
+
 fn negated(bounds: Bounds) -> Bounds {
     Bounds {
         low: -bounds.high,
