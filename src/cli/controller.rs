@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "info,aws_config=warn",
+        default_value = "info,aws_config=warn,kube_client=off",
         env = "EVENKEEL_LOG"
     )]
     pub log: String,

@@ -4,7 +4,7 @@
 //! an object. A spec that intake refuses keeps the last good intent, frozen; where there is none, the refusal alone is
 //! published. An object that is being deleted is gone already: nothing is done for it, and nothing holds it up.
 
-use super::client::chain;
+use super::client::{ask, chain};
 use crate::api::v1alpha1::{HAStack, HAStackStatus};
 use crate::clock::Stopwatch;
 use crate::engine::Wish;
@@ -12,7 +12,7 @@ use crate::intake;
 use crate::plan::Intent;
 use crate::topology::StackName;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::utils::Backoff;
@@ -27,6 +27,11 @@ use tokio::sync::Notify;
 const WATCH_SECONDS: u32 = 60;
 /// A watch in trouble for this long is no longer a passing one.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait between two tries at a watch.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// A watch that took up again tells so only with the next change, which may be hours away: while it is in trouble the
+/// API server is asked this often whether it lists HAStacks.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// One object as last seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +105,14 @@ struct Watched {
     /// What a listing has brought so far, until it is complete.
     listing: Option<BTreeMap<StackName, Seen>>,
     synced: bool,
-    trouble: Option<(String, Stopwatch)>,
+    trouble: Option<Trouble>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    why: String,
+    since: Stopwatch,
+    last: Stopwatch,
 }
 
 /// What all watches have seen.
@@ -169,8 +181,8 @@ impl Cache {
         let trouble = |(scope, watched): (&Scope, &Watched)| {
             let place = scope.as_ref().map_or(String::new(), |ns| format!(" in {ns}"));
             match &watched.trouble {
-                Some((why, since)) if !watched.synced || since.elapsed() >= PATIENCE => {
-                    Some(format!("HAStacks{place} are not seen: {why}"))
+                Some(trouble) if !watched.synced || trouble.since.elapsed() >= PATIENCE => {
+                    Some(format!("HAStacks{place} are not seen: {}", trouble.why))
                 }
                 None if !watched.synced => Some(format!("HAStacks{place} have not been listed yet")),
                 _ => None,
@@ -182,7 +194,10 @@ impl Cache {
     /// Takes in what a watch tells.
     pub fn take(&self, scope: &Scope, event: Event<DynamicObject>) {
         let mut inner = self.lock();
-        inner.watched(scope).trouble = None;
+        // A listing that has only begun may fail like the one before it.
+        if !matches!(event, Event::Init) {
+            inner.watched(scope).trouble = None;
+        }
         match event {
             Event::Init => inner.watched(scope).listing = Some(BTreeMap::new()),
             Event::InitApply(object) => {
@@ -207,15 +222,34 @@ impl Cache {
     pub fn fail(&self, scope: &Scope, why: String) {
         let mut inner = self.lock();
         let watched = inner.watched(scope);
-        let known = watched.trouble.as_ref().is_some_and(|(known, _)| *known == why);
+        let known = watched.trouble.as_ref().is_some_and(|t| t.why == why);
         if !known {
             tracing::warn!(scope = scope.as_deref().unwrap_or("all namespaces"), reason = %why, "HAStacks can't be watched; trying again");
         }
-        let since = watched
-            .trouble
-            .take()
-            .map_or_else(Stopwatch::start, |(_, since)| since);
-        watched.trouble = Some((why, since));
+        let since = watched.trouble.take().map_or_else(Stopwatch::start, |t| t.since);
+        watched.trouble = Some(Trouble {
+            why,
+            since,
+            last: Stopwatch::start(),
+        });
+    }
+
+    /// How long the watch has not failed since it last did, while it is in trouble and was synced before.
+    fn calm_for(&self, scope: &Scope) -> Option<Duration> {
+        let mut inner = self.lock();
+        let watched = inner.watched(scope);
+        let trouble = watched.trouble.as_ref().filter(|_| watched.synced)?;
+        Some(trouble.last.elapsed())
+    }
+
+    /// The watch goes on where it stopped, though it has told nothing since.
+    fn recovered(&self, scope: &Scope) {
+        self.lock().watched(scope).trouble = None;
+        tracing::info!(
+            scope = scope.as_deref().unwrap_or("all namespaces"),
+            "HAStacks are watched again"
+        );
+        self.changed.notify_one();
     }
 }
 
@@ -312,12 +346,22 @@ pub async fn watch(client: Client, scope: Scope, cache: Arc<Cache>) {
         None => Api::all_with(client, &resource()),
     };
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let mut events = watcher(api, config).backoff(Ladder::default()).boxed();
+    let mut events = watcher(api.clone(), config).backoff(Ladder::default()).boxed();
     loop {
-        match events.try_next().await {
-            Ok(Some(event)) => cache.take(&scope, event),
-            Ok(None) => return,
-            Err(error) => cache.fail(&scope, explain(&error)),
+        match tokio::time::timeout(PROBE, events.try_next()).await {
+            Ok(Ok(Some(event))) => cache.take(&scope, event),
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => cache.fail(&scope, explain(&error)),
+            // The next try came after the longest wait at the latest, and did not fail since.
+            Err(_) if cache.calm_for(&scope).is_some_and(|calm| calm > LONGEST_WAIT) => {
+                if ask(api.list_metadata(&ListParams::default().limit(1)))
+                    .await
+                    .is_ok()
+                {
+                    cache.recovered(&scope);
+                }
+            }
+            Err(_) => {}
         }
     }
 }
@@ -347,7 +391,7 @@ impl Iterator for Ladder {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let wait = Duration::from_millis(500) * 2_u32.pow(self.tries.min(4));
+        let wait = LONGEST_WAIT / 2_u32.pow(4 - self.tries.min(4));
         self.tries += 1;
         Some(wait)
     }
@@ -437,6 +481,20 @@ mod tests {
             unsynced.troubles(),
             ["HAStacks in shop are not seen: connection refused"]
         );
+    }
+
+    #[test]
+    fn a_listing_that_begins_anew_and_anew_is_in_trouble_until_one_is_whole() {
+        let cache = Cache::new(&[None]);
+        for _ in 0..2 {
+            cache.take(&None, Event::Init);
+            cache.fail(&None, "connection refused".to_owned());
+            cache.take(&None, Event::Init);
+            assert_eq!(cache.troubles(), ["HAStacks are not seen: connection refused"]);
+        }
+        assert_eq!(cache.calm_for(&None), None, "never seen: nothing to go on from");
+        cache.take(&None, Event::InitDone);
+        assert_eq!(cache.troubles(), Vec::<String>::new());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One identity's way to the API server: a kubeconfig, a client, kubectl.
 
-use crate::{RigError, assets};
+use crate::{Relay, RigError, assets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -15,6 +15,7 @@ use tokio::process::Command;
 pub struct Access {
     user: String,
     kubeconfig: PathBuf,
+    server: String,
 }
 
 /// How a run of kubectl ended.
@@ -72,7 +73,26 @@ users:
         Ok(Self {
             user: user.to_owned(),
             kubeconfig,
+            server: server.to_owned(),
         })
+    }
+
+    /// The same identity by way of a relay, which can be cut.
+    pub async fn relayed(&self) -> Result<(Self, Relay), RigError> {
+        let address = self.server.trim_start_matches("https://");
+        let relay = Relay::to(address).await?;
+        let server = format!("https://{}", relay.address());
+        let text = std::fs::read_to_string(&self.kubeconfig)
+            .map_err(RigError::file("could not read", &self.kubeconfig))?;
+        let kubeconfig = self.kubeconfig.with_extension("relayed.kubeconfig");
+        std::fs::write(&kubeconfig, text.replace(&self.server, &server))
+            .map_err(RigError::file("could not write", &kubeconfig))?;
+        let access = Self {
+            user: self.user.clone(),
+            kubeconfig,
+            server,
+        };
+        Ok((access, relay))
     }
 
     /// As the audit log and RBAC name it.

@@ -17,6 +17,7 @@ mod folder;
 mod keys;
 mod ports;
 mod process;
+mod relay;
 mod rig;
 mod wait;
 
@@ -24,5 +25,6 @@ pub use access::{Access, Ran};
 pub use assets::assets;
 pub use audit::{AuditEvent, AuditLog};
 pub use error::RigError;
+pub use relay::Relay;
 pub use rig::{KubeRig, shared};
 pub use wait::until;

@@ -76,7 +76,7 @@ pub async fn install_crd(admin: &Access) {
     }
 }
 
-async fn shared_with_crd() -> &'static KubeRig {
+pub async fn shared_with_crd() -> &'static KubeRig {
     static CRD: OnceCell<()> = OnceCell::const_new();
     let rig = shared().await.unwrap();
     CRD.get_or_init(|| install_crd(rig.admin())).await;

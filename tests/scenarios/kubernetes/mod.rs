@@ -7,7 +7,7 @@ mod process;
 mod rights;
 mod server;
 
-use super::controller::{Controller, install_crd, prepare};
+use super::controller::{Controller, install_crd, prepare, shared_with_crd};
 use super::rig::Rig;
 use super::worlds::{Mode, manifest, world};
 use evenkeel_sim::{ClockMode, Sim};

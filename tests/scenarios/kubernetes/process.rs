@@ -63,7 +63,8 @@ async fn listening(kube: &KubeRig, world: &str) -> Rig<Controller> {
 async fn health_and_readiness_tell_of_a_lost_watch_and_of_a_poller_that_reads_nothing() {
     let mut kube = KubeRig::start().await.unwrap();
     install_crd(kube.admin()).await;
-    let rig = listening(&kube, &skewed_world()).await;
+    let balanced = world(Mode::Enabled, ZONES, &["a:P c:r", "c:P a:r"], "");
+    let rig = listening(&kube, &balanced).await;
     rig.run_for(minutes(2)).await;
     page(&rig.lut, "/readyz", 10, |code, _| code == 200).await;
 
@@ -92,8 +93,31 @@ async fn health_and_readiness_tell_of_a_lost_watch_and_of_a_poller_that_reads_no
         "the process itself is well"
     );
     kube.start_api_server().await.unwrap();
-    rig.run_for(minutes(2)).await;
     page(&rig.lut, "/readyz", 60, |code, _| code == 200).await;
+}
+
+/// A watch that goes on where it stopped tells so with the next change only, and in a quiet fleet none comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_shows_in_readyz_and_so_does_its_return_though_nothing_changes() {
+    let balanced = world(Mode::Enabled, ZONES, &["a:P c:r", "c:P a:r"], "");
+    let sim = simulator(&balanced).await;
+    let mut place = prepare(shared_with_crd().await).await;
+    let relay;
+    (place.account, relay) = place.account.relayed().await.unwrap();
+    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
+    let mut rig = Rig { sim, lut };
+    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    rig.lut.start().await;
+    rig.run_until("balanced", hours(1), healthy_and_balanced).await;
+
+    relay.cut();
+    page(&rig.lut, "/readyz", 90, |code, text| {
+        code == 503 && text.contains("HAStacks")
+    })
+    .await;
+    relay.mend();
+    page(&rig.lut, "/readyz", 60, |code, _| code == 200).await;
+    rig.lut.wait_for_log("HAStacks are watched again", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
