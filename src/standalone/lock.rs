@@ -19,7 +19,10 @@ pub enum LockError {
         folder.display()
     )]
     Taken { folder: PathBuf, holder: Option<String> },
-    #[error("the lock file {} can't be used: {source}", path.display())]
+    #[error(
+        "the lock file {} can't be used; give a folder that this process may write with --state-dir",
+        path.display()
+    )]
     Unusable { path: PathBuf, source: io::Error },
 }
 

@@ -58,11 +58,14 @@ pub enum End {
 pub enum RunError {
     #[error("{} is no folder: --file names the folder in which the manifests are", .0.display())]
     NoFolder(PathBuf),
-    #[error("the state folder {} can't be used: {source}", path.display())]
+    #[error(
+        "the state folder {} can't be used; give a folder that this process may write with --state-dir",
+        path.display()
+    )]
     State { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}; give an address that is free with --listen")]
     Listen {
         address: SocketAddr,
         source: std::io::Error,
