@@ -208,7 +208,7 @@ impl Shell {
 
     /// Sleeps until there is something to do; false when a signal ended it.
     async fn wait(&mut self) -> bool {
-        let wake = self.engine.next_wake();
+        let wake = self.engine.next_turn();
         let sleep = self.engine.clock().sleep_until(wake);
         tokio::pin!(sleep);
         let mut tick = tokio::time::interval(TICK);
