@@ -1,6 +1,6 @@
 //! The loop over a folder of manifests, without Kubernetes: manifests in, status out, state in files.
 //!
-//! One process per state folder ([`lock`]). State: a record per stack ([`records`]), the status files ([`publish`]), the
+//! One process per state folder, and one that may act per folder of manifests ([`lock`]). State: a record per stack ([`records`]), the status files ([`publish`]), the
 //! stop switch ([`stop`]). The loop sleeps in one place, on the engine's clock; a real second ticks beside it, so that a
 //! signal, a changed manifest or the stop switch is noticed even while a rehearsal's clock stands still.
 
@@ -93,7 +93,7 @@ struct Shell {
     board: Arc<Board>,
     signals: Signals,
     problems_told: Vec<String>,
-    _lock: Lock,
+    _locks: (Lock, Option<Lock>),
 }
 
 /// Runs until it is told to stop, or once.
@@ -127,6 +127,8 @@ impl Shell {
         };
         std::fs::create_dir_all(&state).map_err(unusable)?;
         let lock = Lock::take(&state)?;
+        let may_act = options.engine.installation.is_some();
+        let to_act = may_act.then(|| Lock::take_to_act(&options.folder)).transpose()?;
         let store = FileStore::open(&state).map_err(unusable)?;
         let signals = Signals::listen().map_err(RunError::Signals)?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
@@ -159,7 +161,7 @@ impl Shell {
             board,
             signals,
             problems_told: Vec::new(),
-            _lock: lock,
+            _locks: (lock, to_act),
         })
     }
 

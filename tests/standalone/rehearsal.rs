@@ -55,6 +55,13 @@ impl Rehearsal {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.command_to_look();
+        command.args(["--installation", "demo"]);
+        command
+    }
+
+    /// Without a name of its own it never acts.
+    fn command_to_look(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         command
             .env_clear()
@@ -66,8 +73,7 @@ impl Rehearsal {
             .arg("--file")
             .arg(self.dir.path())
             .args(["--aws-endpoint-url", &self.sim.endpoint_url()])
-            .args(["--clock-url", &self.sim.endpoint_url()])
-            .args(["--installation", "demo"]);
+            .args(["--clock-url", &self.sim.endpoint_url()]);
         command
     }
 
@@ -110,6 +116,12 @@ impl Rehearsal {
     /// Runs the command to its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = tokio::process::Command::from(self.command());
+        command.args(arguments).output().await.unwrap()
+    }
+
+    /// The same, without the right to act.
+    pub async fn looking(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = tokio::process::Command::from(self.command_to_look());
         command.args(arguments).output().await.unwrap()
     }
 
