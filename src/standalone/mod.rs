@@ -50,7 +50,7 @@ pub struct Options {
 pub enum End {
     /// It did what it should, or was asked to stop.
     Well,
-    /// `--once` could not accept every manifest or read every region.
+    /// `--once` could not accept every manifest, read every region or write every status.
     Incomplete,
 }
 
@@ -269,6 +269,7 @@ impl Shell {
         let now = self.now();
         let mut reasons: Vec<String> = self.folder.problems().to_vec();
         reasons.extend(self.engine.regions().filter_map(|r| regions::not_ready(&r, now)));
+        reasons.extend(self.publisher.unwritten());
         reasons
     }
 

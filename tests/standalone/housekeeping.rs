@@ -139,6 +139,9 @@ async fn once_looks_reports_and_ends() {
     let output = r.run(&["--once"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(r.condition("web", "ZoneRedundant"), "True");
+    fs::remove_file(r.state().join("web.status.yaml")).unwrap();
+    let unwritten = r.run_on_a_full_disk(&["--once"]).await;
+    assert_eq!(unwritten.code(), Some(1), "its report stands nowhere");
     r.apply("bad.yaml", "kind: HAStack");
     let output = r.run(&["--once"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");

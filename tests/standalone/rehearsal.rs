@@ -85,6 +85,16 @@ impl Rehearsal {
     /// Starts the loop where no file can grow: every write to one fails, as on a full disk.
     pub fn start_on_a_full_disk(&mut self) {
         assert!(self.child.is_none(), "one loop at a time");
+        self.child = Some(self.on_a_full_disk().spawn().unwrap());
+    }
+
+    /// How the command ends there.
+    pub async fn run_on_a_full_disk(&self, arguments: &[&str]) -> std::process::ExitStatus {
+        let mut command = tokio::process::Command::from(self.on_a_full_disk());
+        command.args(arguments).status().await.unwrap()
+    }
+
+    fn on_a_full_disk(&self) -> Command {
         let plain = self.command();
         let mut full = Command::new("sh");
         full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
@@ -95,7 +105,7 @@ impl Rehearsal {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        self.child = Some(full.spawn().unwrap());
+        full
     }
 
     pub fn start_with(&mut self, arguments: &[&str]) {
