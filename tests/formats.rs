@@ -91,6 +91,7 @@ fn decision() -> Decision {
         zones: BTreeMap::from([(
             "ap-northeast-2a".into(),
             ZoneReport {
+                in_spec: true,
                 zone: Zone {
                     state: ZoneState::Impaired,
                     since: None,

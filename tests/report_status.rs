@@ -70,6 +70,7 @@ fn decision(verdicts: [Survival; 2]) -> Decision {
         (
             name.into(),
             ZoneReport {
+                in_spec: true,
                 zone,
                 verdict,
                 reasons,

@@ -34,6 +34,24 @@ fn a_zone_is_survived_when_every_shard_keeps_a_copy_that_aws_would_promote() {
 }
 
 #[test]
+fn a_zone_outside_the_spec_in_which_nodes_stand_is_judged_too() {
+    let scene = scene("a b c", &["c:P a:r", "c:P"]).with(|s| {
+        s.intent.zones.remove(&"c".into());
+    });
+    assert_eq!(scene.verdict("c").verdict, Lost);
+    let input = scene.input();
+    let zones = zone_reports(&input, &verdicts(&input));
+    let told: Vec<_> = zones
+        .iter()
+        .map(|(z, r)| (z.as_str(), r.in_spec, r.verdict))
+        .collect();
+    assert_eq!(
+        told,
+        [("a", true, Survives), ("b", true, Survives), ("c", false, Lost)]
+    );
+}
+
+#[test]
 fn without_automatic_failover_a_primary_lost_with_its_zone_is_not_replaced() {
     let off =
         |switch: Switch| scene("a c", &["a:P c:r"]).with(|s| s.cache().settings.automatic_failover = switch);

@@ -1,4 +1,5 @@
-//! The verdict table: for each zone of the spec and each component, would it survive the zone's loss now?
+//! The verdict table: for each zone and each component, would it survive the zone's loss now? Asked of the spec's zones
+//! and of those in which nodes stand all the same.
 //!
 //! Called by `plan` for every look at a stack, before anything is proposed; [`findings`](super::findings) and the
 //! report rest on it. A verdict is `Degraded` when the service goes on but a promise is missed: an objective, or AWS's
@@ -14,25 +15,39 @@ use crate::topology::{
     ZoneName, ZoneState,
 };
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// One verdict for each zone of the spec and each component of the intent, in that order.
+/// The zones of the spec, and those outside it in which nodes of its components stand.
+fn zones(input: &Input<'_>) -> BTreeSet<ZoneName> {
+    let wanted = |name: &&ComponentName| input.intent.caches.contains_key(*name);
+    let components = &input.topology.components;
+    let nodes = components
+        .keys()
+        .filter(wanted)
+        .flat_map(|name| components[name].shards.values())
+        .flat_map(|shard| shard.nodes.values());
+    let stand = nodes.map(|node| node.zone.clone());
+    input.intent.zones.keys().cloned().chain(stand).collect()
+}
+
+/// One verdict for each zone and each component of the intent, in that order.
 pub fn verdicts(input: &Input<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    for zone in input.intent.zones.keys() {
+    for zone in zones(input) {
         for name in input.intent.caches.keys() {
-            verdicts.push(verdict(input, zone, name));
+            verdicts.push(verdict(input, &zone, name));
         }
     }
     verdicts
 }
 
-/// Each zone of the spec with the worst verdict over the components, and the sentences of those that have it.
+/// Each zone with the worst verdict over the components, and the sentences of those that have it.
 pub fn zone_reports(input: &Input<'_>, verdicts: &[Verdict]) -> BTreeMap<ZoneName, ZoneReport> {
     let report = |name: &ZoneName| {
         let here = || verdicts.iter().filter(|v| v.zone == *name);
         let worst = here().map(|v| v.verdict).max().unwrap_or(Survival::Unknown);
         ZoneReport {
+            in_spec: input.intent.zones.contains_key(name),
             zone: input.topology.zones.get(name).cloned().unwrap_or(Zone {
                 state: ZoneState::Healthy,
                 since: None,
@@ -45,11 +60,12 @@ pub fn zone_reports(input: &Input<'_>, verdicts: &[Verdict]) -> BTreeMap<ZoneNam
                 .collect(),
         }
     };
-    input
-        .intent
-        .zones
-        .keys()
-        .map(|name| (name.clone(), report(name)))
+    zones(input)
+        .into_iter()
+        .map(|name| {
+            let report = report(&name);
+            (name, report)
+        })
         .collect()
 }
 

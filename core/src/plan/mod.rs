@@ -41,7 +41,8 @@ pub struct Decision {
     pub stack: StackName,
     pub mode: intent::Mode,
     pub observed_at: Timestamp,
-    /// Each zone of the spec with its state, the worst verdict over the components, and the reasons for it.
+    /// Each zone of the spec, and each in which nodes stand all the same, with its state, the worst verdict over the
+    /// components, and the reasons for it.
     pub zones: BTreeMap<ZoneName, ZoneReport>,
     pub verdicts: Vec<Verdict>,
     pub findings: Vec<Finding>,
@@ -54,6 +55,8 @@ pub struct Decision {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneReport {
+    /// Is it one of the spec's?
+    pub in_spec: bool,
     pub zone: Zone,
     pub verdict: Survival,
     pub reasons: Vec<String>,

@@ -33,7 +33,7 @@ pub struct HAStackStatus {
     /// The settings in force, defaults included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveSettings>,
-    /// Each zone of the spec: its state, and whether the stack would survive its loss.
+    /// Each zone of the spec, and others in which nodes stand: its state, and whether the stack would survive its loss.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub zones: Vec<ZoneStatus>,
@@ -82,7 +82,7 @@ pub struct EffectiveSettings {
     pub min_replicas_per_shard: BTreeMap<String, u32>,
 }
 
-/// A zone of the stack.
+/// A zone of the spec, or one in which nodes stand all the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ZoneStatus {

@@ -24,7 +24,8 @@ pub fn draw(decision: &Decision, topology: &Topology, now: Timestamp, style: Sty
     headline(&mut page, decision, style);
     page.blank();
     zones(&mut page, decision, topology, now, style);
-    let spec: BTreeSet<&ZoneName> = decision.zones.keys().collect();
+    let in_spec = decision.zones.iter().filter(|(_, z)| z.in_spec);
+    let spec: BTreeSet<&ZoneName> = in_spec.map(|(name, _)| name).collect();
     for (name, component) in &topology.components {
         page.blank();
         let about = Line::plain(explain::component(component));
