@@ -34,9 +34,10 @@ gen: ## Regenerate what is generated: crds/, docs/schemas/, tables and examples 
 	@hack/prerequisites rust
 	hack/gen
 
-bench: ## Measure judging and planning (criterion)
-	@hack/prerequisites rust
+bench: ## Measure judging and planning (criterion), and the controller with 1,000 HAStacks
+	@hack/prerequisites rust go
 	$(CARGO) bench -p evenkeel-core
+	KUBEBUILDER_ASSETS=$$(hack/kube-assets) $(CARGO) bench -p evenkeel --bench scale
 
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust

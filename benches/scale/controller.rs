@@ -1,0 +1,79 @@
+//! The controller as a child process.
+
+use crate::fleet::Fleet;
+use evenkeel::clock::Stopwatch;
+use evenkeel_sim::Sim;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Killed when dropped.
+pub struct Controller {
+    child: Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Controller {
+    /// On the simulator's clock, under the fleet's account.
+    pub fn start(fleet: &Fleet, sim: &Sim) -> Self {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let output = || File::options().append(true).open(log.path()).unwrap();
+        let endpoint = sim.endpoint_url();
+        let child = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+            .arg("controller")
+            .arg("--kubeconfig")
+            .arg(fleet.account.kubeconfig())
+            .args(["--lease-namespace", &fleet.namespace])
+            .args(["--installation", "demo", "--max-added-nodes", "1000"])
+            .args(["--aws-endpoint-url", &endpoint, "--clock-url", &endpoint])
+            .args(["--log-format", "text"])
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIABENCH00000000000")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "ap-northeast-2")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// Resident memory in MiB: now, and the most so far.
+    pub fn memory(&self) -> (u64, u64) {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let mib = |name: &str| {
+            let line = text.lines().find(|l| l.starts_with(name));
+            let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
+            kib.unwrap_or_default() / 1024
+        };
+        (mib("VmRSS"), mib("VmHWM"))
+    }
+
+    /// SIGTERM; panics with the end of the log unless it ends well.
+    pub async fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let waited = Stopwatch::start();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(waited.elapsed() < Duration::from_secs(40), "it does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let log = std::fs::read_to_string(self.log.path()).unwrap();
+        let tail: Vec<&str> = log.lines().rev().take(20).collect();
+        assert!(status.success(), "it ended with {status}: {tail:#?}");
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,132 @@
+//! A thousand HAStacks: how soon all have a status, what the controller keeps in memory, what a quiet minute costs, and
+//! how soon evidence becomes a call. The release binary under its own account, a real API server with etcd, a simulated
+//! AWS, all on this machine. Prints the table of docs/performance.md.
+//!
+//! `cargo bench -p evenkeel --bench scale -- [TRIALS]`; 100 trials unless said otherwise.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod controller;
+mod fleet;
+mod trials;
+
+use controller::Controller;
+use evenkeel::clock::Stopwatch;
+use evenkeel_sim::{ClockMode, Sim};
+use evenkeel_testkit::KubeRig;
+use fleet::{Fleet, STACKS};
+use std::time::Duration;
+use trials::quantile;
+
+/// How many simulated seconds pass in a real one while the trials run.
+const SPEED: f64 = 20.0;
+/// Metrics of the first hours have been bought and everything has been written by then.
+const SETTLES: Duration = Duration::from_secs(150);
+const QUIET: Duration = Duration::from_secs(180);
+
+#[tokio::main]
+async fn main() {
+    let trials = std::env::args()
+        .skip(1)
+        .find_map(|a| a.parse().ok())
+        .unwrap_or(100);
+    let kube = KubeRig::start().await.unwrap();
+    let fleet = Fleet::create(&kube).await;
+    eprintln!("{STACKS} HAStacks created");
+
+    let sim = simulator(ClockMode::Real).await;
+    let started = Stopwatch::start();
+    let controller = Controller::start(&fleet, &sim);
+    let first = fleet.first_status(started).await;
+    eprintln!("every one has a status: {first:?}");
+    tokio::time::sleep(SETTLES).await;
+    let (rss, peak) = controller.memory();
+    let (calls_before, writes_before) = (sim.mark(), fleet.writes(&kube));
+    tokio::time::sleep(QUIET).await;
+    let minutes = QUIET.as_secs_f64() / 60.0;
+    let calls = sim.calls_since(calls_before).len();
+    let writes = fleet.writes(&kube) - writes_before;
+    controller.stop().await;
+
+    let sim = simulator(ClockMode::Accelerated { speed: SPEED }).await;
+    let controller = Controller::start(&fleet, &sim);
+    let delays = trials::run(&sim, trials).await;
+    let (rss_busy, _) = controller.memory();
+    controller.stop().await;
+
+    let row = |what: &str, goal: &str, value: String| println!("| {what} | {goal} | {value} |");
+    println!("\n{}\n", machine());
+    println!("| {STACKS} HAStacks, 2 shards of 3 nodes each | goal | measured |");
+    println!("|---|---|---|");
+    row(
+        "start of the process until every HAStack has its first full status",
+        "≤ 10 s",
+        format!("{:.1} s", first.as_secs_f64()),
+    );
+    row(
+        "resident memory, quiet",
+        "≤ 64 MiB",
+        format!("{rss} MiB (peak {peak} MiB)"),
+    );
+    row("resident memory after the trials", "", format!("{rss_busy} MiB"));
+    row(
+        "AWS calls in a quiet minute",
+        "",
+        format!("{:.0}", calls as f64 / minutes),
+    );
+    row(
+        "Kubernetes writes in a quiet minute, besides the lease",
+        "0",
+        format!("{:.1}", writes as f64 / minutes),
+    );
+    row(
+        &format!(
+            "evidence in the store until the first mutating call, {} trials: p50",
+            delays.len()
+        ),
+        "",
+        format!("{:.0} ms", quantile(&delays, 0.5)),
+    );
+    row(
+        "the same: p99",
+        "≤ 1 s",
+        format!("{:.0} ms", quantile(&delays, 0.99)),
+    );
+}
+
+/// The fleet of the examples, with quick changes and without the quota on nodes.
+async fn simulator(clock: ClockMode) -> Sim {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let world = std::fs::read_to_string(format!("{root}/examples/world-fleet.yaml")).unwrap();
+    let more = "quotas: {nodesPerRegion: 100000}\ntimings: {nodeDeletion: 5s, nodeCreation: 60s}\n";
+    Sim::builder()
+        .world_yaml(&format!("{world}{more}"))
+        .clock(clock)
+        .start_time("2026-03-02T00:00:00Z".parse().unwrap())
+        .seed(7)
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Processor, cores, memory, kernel.
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|l| l.starts_with(name));
+        line.and_then(|l| l.split_once(':'))
+            .map(|(_, v)| v.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let kib: u64 = field(&read("/proc/meminfo"), "MemTotal")
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap_or_default();
+    format!(
+        "{} × {}, {} GiB, Linux {}",
+        std::thread::available_parallelism().map_or(0, usize::from),
+        field(&read("/proc/cpuinfo"), "model name"),
+        kib / 1024 / 1024,
+        read("/proc/sys/kernel/osrelease").trim()
+    )
+}
