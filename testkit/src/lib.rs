@@ -28,6 +28,7 @@ pub use assets::{assets, helm_tools};
 pub use audit::{AuditEvent, AuditLog};
 pub use error::RigError;
 pub use helm::Helm;
+pub use ports::{Port, take as take_port};
 pub use ran::Ran;
 pub use relay::Relay;
 pub use rig::{KubeRig, shared};
