@@ -146,3 +146,39 @@ async fn the_overlay_of_the_document_names_image_and_installation() {
     );
     assert!(manifest.contains("- --installation=prod"), "{manifest}");
 }
+
+/// As its comment says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_health_check_is_added_to_what_argo_cd_is_configured_with() {
+    let admin = super::support::cluster().await.admin();
+    let patch = fs::read_to_string(format!("{ROOT}/deploy/argocd/argocd-cm.yaml")).unwrap();
+    let command = patch
+        .lines()
+        .find_map(|line| line.strip_prefix("#   kubectl "))
+        .unwrap();
+    let command = command.replace("deploy/", &format!("{ROOT}/deploy/"));
+    let command: Vec<&str> = command.split(' ').collect();
+    for make in [
+        "create namespace argocd",
+        "-n argocd create configmap argocd-cm --from-literal=url=https://argo",
+    ] {
+        let make: Vec<&str> = make.split(' ').collect();
+        admin.kubectl(&make).await.unwrap().ok().unwrap();
+    }
+    admin.kubectl(&command).await.unwrap().ok().unwrap();
+    let get = [
+        "-n",
+        "argocd",
+        "get",
+        "configmap",
+        "argocd-cm",
+        "-o",
+        "jsonpath={.data}",
+    ];
+    let data = admin.kubectl(&get).await.unwrap().ok().unwrap();
+    assert!(data.contains("\"url\":\"https://argo\""), "{data}");
+    assert!(
+        data.contains("\"resource.customizations.health.evenkeel.dev_HAStack\":\"local status"),
+        "{data}"
+    );
+}

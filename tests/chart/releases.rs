@@ -1,8 +1,9 @@
 //! The life of a release on a real API server: what Helm does to it, and what must outlive it.
 
 use super::refusals::copy;
-use super::support::{CHART, ROOT};
+use super::support::{CHART, ROOT, yaml};
 use evenkeel_testkit::{Access, Helm, KubeRig, until};
+use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
@@ -57,6 +58,25 @@ impl Release {
         let example = format!("{ROOT}/examples/nextgen-commerce.yaml");
         self.kubectl(&["apply", "--validate=strict", "-f", &example])
             .await;
+        // What Artifact Hub shows as examples.
+        let chart = yaml(format!("{CHART}/Chart.yaml"));
+        let examples = chart["annotations"]["artifacthub.io/crdsExamples"]
+            .as_str()
+            .unwrap();
+        let examples: Vec<Value> = serde_saphyr::from_str(examples).unwrap();
+        for example in examples {
+            let apply = [
+                "-n",
+                "shop",
+                "apply",
+                "--validate=strict",
+                "--dry-run=server",
+                "-f",
+                "-",
+            ];
+            let ran = self.admin().kubectl_with(&apply, &example.to_string()).await;
+            ran.unwrap().ok().unwrap();
+        }
     }
 
     async fn has_stack(&self) -> bool {

@@ -218,3 +218,15 @@ async fn neither_the_service_nor_the_budget_takes_the_test_pod_for_a_controller(
         assert!(labels.iter().any(|(key, value)| pod[key] != *value), "{labels:?}");
     }
 }
+
+#[test]
+fn chart_program_and_image_have_one_version() {
+    let chart = yaml(format!("{CHART}/Chart.yaml"));
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(chart["version"], version);
+    assert_eq!(chart["appVersion"], version);
+    let images = chart["annotations"]["artifacthub.io/images"].as_str().unwrap();
+    let values = yaml(format!("{CHART}/values.yaml"));
+    let image = format!("{}:{version}\n", values["image"]["repository"].as_str().unwrap());
+    assert!(images.ends_with(&image), "{images}");
+}
