@@ -236,33 +236,51 @@ async fn helm_test_tells_how_its_pod_ended() {
     }
 }
 
-/// What people who applied the CRDs by hand before do once.
+/// Commands of a document that begin so, each on one line.
+fn commands(document: &str, begin: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("{ROOT}/{document}"))
+        .unwrap()
+        .replace("\\\n", " ");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("$ "));
+    lines
+        .filter(|line| line.starts_with(begin))
+        .map(String::from)
+        .collect()
+}
+
+/// The commands of the documents in turn, on definitions that were applied by hand before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn definitions_applied_by_hand_are_taken_over_when_asked() {
+async fn the_helm_commands_of_the_documents_work_as_they_stand() {
     let release = Release::new(Helm::V4).await;
-    release
-        .kubectl(&["apply", "--server-side", "-f", &format!("{ROOT}/crds")])
-        .await;
-    let install = [
-        "install",
-        "evenkeel",
-        CHART,
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-    ];
-    let refused = release.admin().helm(release.helm, &install).await.unwrap();
+    let run = async |command: &str| {
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let words: Vec<String> = words
+            .iter()
+            .map(|w| w.replace("charts/evenkeel", CHART))
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        release.admin().helm(release.helm, &words).await.unwrap()
+    };
+    let page = commands("charts/evenkeel/README.md", "helm ");
+    let [install, take_over, uninstall] = page.as_slice() else {
+        panic!("{page:?}");
+    };
+    let crds = format!("{ROOT}/crds");
+    release.kubectl(&["apply", "--server-side", "-f", &crds]).await;
+    let refused = run(install).await;
     assert!(
         refused.stderr.contains("invalid ownership metadata"),
         "{}",
         refused.stderr
     );
-    let with = [&install[..], &["--take-ownership", "--force-conflicts"]].concat();
-    release
-        .admin()
-        .helm(release.helm, &with)
-        .await
-        .unwrap()
-        .ok()
-        .unwrap();
+    run(take_over).await.ok().unwrap();
+    run(uninstall).await.ok().unwrap();
+    let mut installs = vec![install.clone()];
+    installs.extend(commands("README.md", "helm "));
+    installs.extend(commands("docs/kubernetes.md", "helm "));
+    assert_eq!(installs.len(), 3, "{installs:?}");
+    for install in installs {
+        run(&install).await.ok().unwrap();
+        run(uninstall).await.ok().unwrap();
+    }
 }

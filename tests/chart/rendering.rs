@@ -2,7 +2,7 @@
 
 use super::support::{CHART, ROOT, cluster, objects, only, render, values_files, yaml};
 use evenkeel_testkit::Helm;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -170,7 +170,7 @@ async fn two_pods_by_default_that_can_do_nothing_but_their_work() {
     let container = &pod["containers"][0]["securityContext"];
     assert_eq!(container["allowPrivilegeEscalation"], false);
     assert_eq!(container["readOnlyRootFilesystem"], true);
-    assert_eq!(container["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    assert_eq!(container["capabilities"]["drop"], json!(["ALL"]));
     // Room for the 25 s that a step in hand may take.
     assert_eq!(pod["terminationGracePeriodSeconds"], 40);
     let spread: Vec<&str> = pod["topologySpreadConstraints"]
@@ -180,6 +180,39 @@ async fn two_pods_by_default_that_can_do_nothing_but_their_work() {
         .map(|c| c["topologyKey"].as_str().unwrap())
         .collect();
     assert_eq!(spread, ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
+}
+
+/// Kubernetes' own profile for Pods of whom nothing bad may come, enforced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_pods_are_admitted_under_the_restricted_profile() {
+    let admin = cluster().await.admin();
+    let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "restricted"}});
+    namespace["metadata"]["labels"] = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    let create = admin
+        .kubectl_with(&["create", "-f", "-"], &namespace.to_string())
+        .await;
+    create.unwrap().ok().unwrap();
+    let admit = async |mut pod: Value| {
+        pod["metadata"]["name"] = json!("evenkeel");
+        pod["metadata"]["namespace"] = json!("restricted");
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        let create = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+        admin.kubectl_with(&create, &pod.to_string()).await.unwrap()
+    };
+    let all = objects(&render(Helm::V4, &[]).await);
+    let mut controller = only(&all, "Deployment")["spec"]["template"].clone();
+    for pod in [&controller, only(&all, "Pod")] {
+        let ran = admit(pod.clone()).await;
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+    }
+    controller["spec"]["containers"][0]["securityContext"] = json!({});
+    let refused = admit(controller).await;
+    assert!(
+        refused.stderr.contains("violates PodSecurity"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[tokio::test]
@@ -202,6 +235,46 @@ async fn with_namespaces_named_there_is_a_role_in_each_and_no_cluster_role() {
             "team-b/evenkeel-stacks",
             "evenkeel-system/evenkeel"
         ]
+    );
+}
+
+/// YAML would read them as numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn releases_and_namespaces_may_be_called_by_numbers() {
+    let admin = cluster().await.admin();
+    for namespace in ["1e3", "42"] {
+        let create = admin.kubectl(&["create", "namespace", namespace]).await;
+        create.unwrap().ok().unwrap();
+    }
+    let mut args = vec![
+        "template",
+        "7",
+        CHART,
+        "--namespace",
+        "42",
+        "--set-string",
+        "watchNamespaces={1e3}",
+    ];
+    args.extend([
+        "--set",
+        "fullnameOverride=keel,crds.enabled=false,log.filter=info #1",
+    ]);
+    let manifest = Helm::V4.run(&args).await.unwrap().ok().unwrap();
+    let apply = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+    ];
+    let ran = admin.kubectl_with(&apply, &manifest).await.unwrap();
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let deployment = only(&objects(&manifest), "Deployment").clone();
+    let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert!(
+        args.as_array().unwrap().contains(&json!("--log=info #1")),
+        "{args}"
     );
 }
 

@@ -18,7 +18,7 @@
 {{- /* What never changes over upgrades. */}}
 {{- define "evenkeel.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "evenkeel.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "evenkeel.labels" -}}
