@@ -2,7 +2,7 @@
 
 use super::refusals::copy;
 use super::support::{CHART, ROOT, yaml};
-use evenkeel_testkit::{Access, Helm, KubeRig, until};
+use evenkeel_testkit::{Access, Helm, KubeRig, Ran, until};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -248,39 +248,51 @@ fn commands(document: &str, begin: &str) -> Vec<String> {
         .collect()
 }
 
-/// The commands of the documents in turn, on definitions that were applied by hand before.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_helm_commands_of_the_documents_work_as_they_stand() {
-    let release = Release::new(Helm::V4).await;
-    let run = async |command: &str| {
-        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
-        let words: Vec<String> = words
-            .iter()
-            .map(|w| w.replace("charts/evenkeel", CHART))
-            .collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        release.admin().helm(release.helm, &words).await.unwrap()
-    };
+/// A command of a document, on this checkout's chart.
+async fn run(release: &Release, command: &str) -> Ran {
+    let command = command.replace("charts/evenkeel", CHART);
+    let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+    release.admin().helm(release.helm, &words).await.unwrap()
+}
+
+/// What `kubectl apply -k deploy` made becomes a release when asked, and only then.
+async fn plain_manifests_are_taken_over(helm: Helm) {
+    let release = Release::new(helm).await;
     let page = commands("charts/evenkeel/README.md", "helm ");
     let [install, take_over, uninstall] = page.as_slice() else {
         panic!("{page:?}");
     };
-    let crds = format!("{ROOT}/crds");
-    release.kubectl(&["apply", "--server-side", "-f", &crds]).await;
-    let refused = run(install).await;
-    assert!(
-        refused.stderr.contains("invalid ownership metadata"),
-        "{}",
-        refused.stderr
-    );
-    run(take_over).await.ok().unwrap();
-    run(uninstall).await.ok().unwrap();
-    let mut installs = vec![install.clone()];
-    installs.extend(commands("README.md", "helm "));
-    installs.extend(commands("docs/kubernetes.md", "helm "));
-    assert_eq!(installs.len(), 3, "{installs:?}");
-    for install in installs {
-        run(&install).await.ok().unwrap();
-        run(uninstall).await.ok().unwrap();
+    let deploy = format!("{ROOT}/deploy");
+    release.kubectl(&["apply", "-k", &deploy]).await;
+    let refused = run(&release, install).await;
+    let why = "invalid ownership metadata";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    let take_over = match helm {
+        Helm::V4 => take_over.clone(),
+        Helm::V3 => take_over.replace("--force-conflicts", ""),
+    };
+    run(&release, &take_over).await.ok().unwrap();
+    run(&release, uninstall).await.ok().unwrap();
+    assert!(release.exists(&["crd", "hastacks.evenkeel.dev"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn helm_4_takes_over_what_kubectl_applied() {
+    plain_manifests_are_taken_over(Helm::V4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn helm_3_takes_over_what_kubectl_applied() {
+    plain_manifests_are_taken_over(Helm::V3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_install_commands_of_the_documents_work_as_they_stand() {
+    let release = Release::new(Helm::V4).await;
+    let documents = ["README.md", "docs/kubernetes.md", "charts/evenkeel/README.md"];
+    for document in documents {
+        let install = &commands(document, "helm install")[0];
+        run(&release, install).await.ok().unwrap();
+        release.helm(&["uninstall", "evenkeel"]).await;
     }
 }

@@ -303,3 +303,20 @@ fn chart_program_and_image_have_one_version() {
     let image = format!("{}:{version}\n", values["image"]["repository"].as_str().unwrap());
     assert!(images.ends_with(&image), "{images}");
 }
+
+/// What `.helmignore` leaves out is not missed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_package_renders_what_the_folder_renders() {
+    let folder = tempfile::tempdir().unwrap();
+    let destination = folder.path().to_str().unwrap();
+    let package = format!("{destination}/evenkeel-{}.tgz", env!("CARGO_PKG_VERSION"));
+    let more = ["--set", "prometheusRule.enabled=true,dashboard.enabled=true"];
+    let from_folder = render(Helm::V4, &more).await;
+    for helm in Helm::BOTH {
+        let pack = ["package", CHART, "--destination", destination];
+        helm.run(&pack).await.unwrap().ok().unwrap();
+        let args = ["template", "evenkeel", &package, "--namespace", "evenkeel-system"];
+        let ran = Helm::V4.run(&[&args[..], &more].concat()).await.unwrap();
+        assert!(ran.ok().unwrap() == from_folder, "packed by {}", helm.name());
+    }
+}
