@@ -104,6 +104,11 @@ const MANIFEST: &str = "examples/nextgen-commerce.yaml";
 #[case::cache_offline(&["plan", "--cache", "x", "--from", "tests/golden/balanced.yaml"])]
 #[case::at_online(&["plan", "-f", MANIFEST, "--at", "2026-03-01T10:00:00Z"])]
 #[case::zones_with_file(&["plan", "-f", MANIFEST, "--zones", "a,c"])]
+#[case::region_with_file(&["plan", "-f", MANIFEST, "--region", "us-east-1"])]
+#[case::zones_offline(&["plan", "--from", "tests/golden/balanced.yaml", "--zones", "a,c"])]
+#[case::region_offline(&["plan", "--from", "tests/golden/balanced.yaml", "--region", "us-east-1"])]
+#[case::a_name_that_no_stack_may_have(&["init", "--cache", "x", "--name", "My Shop"])]
+#[case::a_namespace_that_can_not_be(&["init", "--cache", "x", "--namespace", "a/b"])]
 #[case::no_file(&["plan", "-f", "no/such/file.yaml", "--from", "tests/golden/balanced.yaml"])]
 #[case::no_snapshot(&["plan", "-f", MANIFEST, "--from", "no/such/file.json"])]
 #[case::empty_value(&["plan", "--from", ""])]
@@ -344,6 +349,69 @@ fn a_snapshot_that_does_not_fit_is_refused(#[case] snapshot: &str, #[case] messa
 }
 
 #[test]
+fn what_is_no_utf_8_is_told_with_all_other_problems() {
+    let folder = Folder::new(&[("b.yaml", "kind: HAStack\n")]);
+    std::fs::write(
+        folder.path("a.yaml"),
+        b"kind: HAStack\nmetadata: {name: caf\xe9}\n",
+    )
+    .unwrap();
+    std::fs::write(folder.path("s"), b"\xff\xfes\0").unwrap();
+    let Run { code, out, err } = run(&["plan", "-f", &folder.path("")]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let told = "a.yaml:2: the byte 0xe9 is no UTF-8 text; save the file as UTF-8";
+    assert!(err.lines().next().unwrap().ends_with(told), "{err}");
+    assert!(err.contains("b.yaml:1: apiVersion: is missing"), "{err}");
+    let Run { code, err, .. } = run(&["plan", "--from", &folder.path("s")]);
+    assert_eq!(code, 1);
+    assert!(err.contains("s: is UTF-16 text; save the file as UTF-8"), "{err}");
+}
+
+#[rstest]
+#[case::at(
+    &["plan", "--from", "tests/golden/balanced.yaml", "--at", "noon"],
+    "write a moment such as 2026-03-01T10:00:00Z"
+)]
+#[case::listen(
+    &["run", "-f", "examples", "--listen", ":9402"],
+    "write an IP address and a port, such as 127.0.0.1:9402 or [::]:9402"
+)]
+#[case::state(
+    &["run", "-f", "examples", "--state-dir", MANIFEST],
+    "can't be used; give a folder that this process may write with --state-dir: File exists"
+)]
+#[case::folder(&["plan", "--from", "examples"], "examples is a folder: give a file")]
+#[case::log(&["run", "-f", "examples", "--log", "loud=x"], "--log must be a level (error, warn, info, debug, trace)")]
+#[case::region(&["plan", "-f", MANIFEST, "--region", "us-east-1"], "spec.aws.region")]
+#[case::name(&["init", "--cache", "x", "--name", "My Shop"], "use lower case letters, digits, '-' and '.'")]
+fn errors_say_what_to_do_and_say_it_once(#[case] args: &[&str], #[case] remedy: &str) {
+    let Run { code, err, .. } = run(args);
+    assert_eq!(code, 1);
+    assert_eq!(err.matches(remedy).count(), 1, "{err}");
+    for cause in ["(os error", "error parsing level filter"] {
+        assert!(err.matches(cause).count() <= 1, "{err}");
+    }
+}
+
+#[test]
+fn what_can_not_be_printed_is_an_error_and_a_reader_who_goes_away_is_none() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for args in [
+        &["--help"][..],
+        &["crds"],
+        &["completions", "bash"],
+        &["plan", "--from", "tests/golden/balanced.yaml"],
+    ] {
+        let Run { code, err, .. } = finish(command(args).stdout(full()));
+        assert_eq!(code, 1, "{args:?}: {err}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let Run { code, err, .. } = finish(command(args).stdout(writer));
+        assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
+    }
+}
+
+#[test]
 fn an_empty_folder_says_what_it_should_hold() {
     let folder = Folder::new(&[("notes.txt", "x")]);
     let Run { code, err, .. } = run(&[
@@ -366,7 +434,10 @@ fn flags_come_from_the_environment_too() {
             .env("EVENKEEL_FILE", MANIFEST)
             .env("EVENKEEL_FROM", "tests/golden/zone-down.yaml")
             .env("EVENKEEL_OUTPUT", "json")
-            .env("EVENKEEL_DETAILED_EXITCODE", "yes"),
+            .env("EVENKEEL_DETAILED_EXITCODE", "yes")
+            // Of use to --cache only.
+            .env("EVENKEEL_REGION", "us-east-1")
+            .env("EVENKEEL_ZONES", "a,c"),
     );
     assert_eq!((code, err.as_str()), (3, ""));
     assert_eq!(

@@ -7,6 +7,13 @@ mod oracle;
 #[path = "planner/random.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation)]
 mod random;
+#[path = "planner/solver.rs"]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap
+)]
+mod solver;
 #[path = "planner/stage.rs"]
 #[allow(dead_code)]
 mod stage;
@@ -128,4 +135,65 @@ fn small_odd_stacks_are_planned_as_the_oracle_would() {
         }
     }
     assert_eq!(compared, 3000);
+}
+
+/// Compares what plans of these stacks are worth with what a solver finds; how many there were.
+fn compare_with_solver(seeds: std::ops::Range<u64>, shape: Shape) -> usize {
+    let mut compared = 0;
+    for seed in seeds {
+        let drawn = draw(seed, shape);
+        let oracle = Oracle::new(&drawn.stage);
+        let Some(best) = solver::best(&oracle) else {
+            continue;
+        };
+        let proposal = drawn.stage.propose();
+        let planned = oracle.worth(&proposal.actions, &drawn.stage.after_all(&proposal.actions));
+        assert_eq!(planned, best, "{}", drawn.words);
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn a_solver_finds_what_trying_everything_finds() {
+    let shape = Shape {
+        shards: 3,
+        zones: 4,
+        nodes: 4,
+        odd: 6,
+    };
+    let mut compared = 0;
+    for seed in 0..300 {
+        let drawn = draw(seed, shape);
+        let oracle = Oracle::new(&drawn.stage);
+        let Some(best) = solver::best(&oracle) else {
+            continue;
+        };
+        assert_eq!(best, oracle.best().0, "{}", drawn.words);
+        compared += 1;
+    }
+    assert!(compared > 200, "{compared}");
+}
+
+#[test]
+fn random_stacks_of_up_to_250_shards_are_planned_best() {
+    let shape = Shape {
+        shards: 250,
+        zones: 3,
+        nodes: 3,
+        odd: 0,
+    };
+    assert_eq!(compare_with_solver(0..200, shape), 200);
+}
+
+#[test]
+fn odd_stacks_of_up_to_250_shards_are_planned_best() {
+    let shape = Shape {
+        shards: 250,
+        zones: 3,
+        nodes: 3,
+        odd: 6,
+    };
+    let compared = compare_with_solver(0..200, shape);
+    assert!(compared > 100, "{compared}");
 }

@@ -5,6 +5,8 @@ use super::{claim, controller, init, plan, run, snapshot};
 use crate::engine::fleet::Limits;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use std::net::SocketAddr;
 
 /// Keeps AWS stacks able to lose an Availability Zone: can we lose zone X right now, and what should be done?
 #[derive(Clone, Debug, Parser)]
@@ -100,6 +102,18 @@ fn installation_name(text: &str) -> Result<String, String> {
     } else {
         Err("use up to 63 letters, digits, '-', '_' and '.'".to_owned())
     }
+}
+
+/// Where to listen.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an IP address and a port, such as 127.0.0.1:9402 or [::]:9402".to_owned())
+}
+
+/// A moment of time.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| "write a moment such as 2026-03-01T10:00:00Z".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `evenkeel controller`: the loop on Kubernetes.
 
-use super::args::{AwsArgs, InstallationArgs, LimitArgs};
+use super::args::{AwsArgs, InstallationArgs, LimitArgs, listen_address};
 use super::clock::clock;
 use super::exit::Exit;
 use super::run::{LogFormat, start_log};
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", env = "EVENKEEL_NAMESPACE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub namespace: Vec<String>,
     /// Serve /metrics, /healthz and /readyz here, such as 0.0.0.0:9402.
-    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
     /// Namespace of the lease, of the stop switch evenkeel-stop and of notes [default: the controller's own].
     #[arg(long, value_name = "NAME", env = "EVENKEEL_LEASE_NAMESPACE", value_parser = NonEmptyStringValueParser::new())]

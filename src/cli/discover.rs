@@ -84,9 +84,9 @@ fn write_manifest(out: &mut String, found: &Found) -> std::fmt::Result {
     writeln!(out, "apiVersion: {}", crate::api::API_VERSION)?;
     writeln!(out, "kind: {}", crate::api::KIND)?;
     writeln!(out, "metadata:")?;
-    writeln!(out, "  name: {}", found.stack.name)?;
+    writeln!(out, "  name: {}", scalar(&found.stack.name))?;
     if found.stack.namespace != "default" {
-        writeln!(out, "  namespace: {}", found.stack.namespace)?;
+        writeln!(out, "  namespace: {}", scalar(&found.stack.namespace))?;
     }
     writeln!(out, "spec:")?;
     writeln!(
@@ -107,11 +107,23 @@ fn write_manifest(out: &mut String, found: &Found) -> std::fmt::Result {
         for remark in &cache.remarks {
             writeln!(out, "    # {remark}")?;
         }
-        writeln!(out, "    - name: {name}")?;
-        writeln!(out, "      replicationGroup: {}", cache.identifier)?;
+        writeln!(out, "    - name: {}", scalar(name))?;
+        writeln!(out, "      replicationGroup: {}", scalar(&cache.identifier))?;
         writeln!(out, "      minReplicasPerShard: {}", cache.min_replicas())?;
     }
     Ok(())
+}
+
+/// A name in a manifest: in quotes where YAML would read something else, such as a number.
+fn scalar(name: &str) -> String {
+    const WORDS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !WORDS.contains(&name.to_ascii_lowercase().as_str());
+    if plain {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +134,7 @@ mod tests {
     #[test]
     fn the_manifest_means_what_the_intent_says() {
         let found = Found {
-            stack: StackName::new("shop", "sessions"),
+            stack: StackName::new("1", "0x10"),
             region: "ap-northeast-2".into(),
             zones: BTreeSet::from(["ap-northeast-2a".into(), "ap-northeast-2c".into()]),
             caches: BTreeMap::from([
@@ -135,9 +147,9 @@ mod tests {
                     },
                 ),
                 (
-                    "carts".to_owned(),
+                    "no".to_owned(),
                     FoundCache {
-                        identifier: "carts".to_owned(),
+                        identifier: "no".to_owned(),
                         fewest_members: Some(1),
                         remarks: Vec::new(),
                     },
@@ -160,6 +172,6 @@ mod tests {
             (cache.replication_group.as_str(), cache.min_replicas_per_shard),
             ("sessions-a", 2)
         );
-        assert_eq!(written.caches[&"carts".into()].min_replicas_per_shard, 1);
+        assert_eq!(written.caches[&"no".into()].min_replicas_per_shard, 1);
     }
 }

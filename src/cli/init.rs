@@ -7,6 +7,7 @@ use super::online::{self, Seen};
 use super::target::{self, PlaceArgs};
 use super::{clock, judged};
 use crate::api;
+use crate::intake;
 use crate::report::explain;
 use crate::topology::{Owner, Role, Shard, ShardId, StackName};
 use clap::builder::NonEmptyStringValueParser;
@@ -17,10 +18,10 @@ pub struct Args {
     #[arg(long, required = true, value_name = "ID", env = "EVENKEEL_CACHE", value_parser = NonEmptyStringValueParser::new())]
     pub cache: Vec<String>,
     /// Name of the stack [default: the first replication group's].
-    #[arg(long, value_name = "NAME", env = "EVENKEEL_NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", env = "EVENKEEL_NAME", value_parser = intake::parse_name)]
     pub name: Option<String>,
     /// Namespace of the stack.
-    #[arg(long, value_name = "NAMESPACE", default_value = "default", env = "EVENKEEL_NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAMESPACE", default_value = "default", env = "EVENKEEL_NAMESPACE", value_parser = intake::parse_namespace)]
     pub namespace: String,
     #[command(flatten)]
     pub place: PlaceArgs,

@@ -1,5 +1,6 @@
 //! Manifests from files, folders and standard input, accepted as a whole or refused with every problem.
 
+use crate::document::{Problem, text};
 use crate::intake::{self, Accepted, Source};
 use anyhow::{Context as _, bail};
 use std::io::Read as _;
@@ -13,14 +14,21 @@ pub const STDIN: &str = "-";
 /// Any problem in any file is an error, after all of them were printed.
 pub fn load(paths: &[String]) -> anyhow::Result<Vec<Accepted>> {
     let mut sources = Vec::new();
+    let mut problems = Vec::new();
     for path in paths {
-        sources.extend(read(path)?);
+        for read in read(path)? {
+            match read {
+                Ok(source) => sources.push(source),
+                Err(problem) => problems.push(*problem),
+            }
+        }
     }
     let manifests = intake::read(&sources);
-    for problem in &manifests.problems {
+    problems.extend(manifests.problems);
+    for problem in &problems {
         eprintln!("{problem}");
     }
-    match manifests.problems.len() {
+    match problems.len() {
         0 => {}
         1 => bail!("one problem in the manifests; nothing was done"),
         n => bail!("{n} problems in the manifests; nothing was done"),
@@ -31,14 +39,14 @@ pub fn load(paths: &[String]) -> anyhow::Result<Vec<Accepted>> {
     Ok(manifests.stacks)
 }
 
-fn read(path: &str) -> anyhow::Result<Vec<Source>> {
+fn read(path: &str) -> anyhow::Result<Vec<Result<Source, Box<Problem>>>> {
     if path == STDIN {
-        return Ok(vec![source("stdin", stdin()?)]);
+        return Ok(vec![Source::of_bytes("stdin", stdin()?)]);
     }
     let about = Path::new(path);
     let meta = std::fs::metadata(about).with_context(|| format!("can't read {path}"))?;
     if !meta.is_dir() {
-        return Ok(vec![source(path, text(about)?)]);
+        return Ok(vec![Source::of_bytes(path, bytes(about)?)]);
     }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(about).with_context(|| format!("can't read {path}"))? {
@@ -56,35 +64,32 @@ fn read(path: &str) -> anyhow::Result<Vec<Source>> {
         .iter()
         .map(|name| {
             let file = about.join(name);
-            Ok(source(&file.to_string_lossy(), text(&file)?))
+            Ok(Source::of_bytes(&file.to_string_lossy(), bytes(&file)?))
         })
         .collect()
 }
 
 /// Text of a file, or of standard input for `-`.
-pub fn text_of(path: &str) -> anyhow::Result<String> {
-    if path == STDIN {
-        stdin()
+pub fn text_of(path: &str) -> anyhow::Result<Result<String, Box<Problem>>> {
+    let bytes = if path == STDIN {
+        stdin()?
     } else {
-        text(Path::new(path))
+        bytes(Path::new(path))?
+    };
+    Ok(text::decode(path, bytes))
+}
+
+fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.is_dir() {
+        bail!("{} is a folder: give a file", path.display());
     }
+    std::fs::read(path).with_context(|| format!("can't read {}", path.display()))
 }
 
-fn text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))
-}
-
-fn stdin() -> anyhow::Result<String> {
-    let mut text = String::new();
+fn stdin() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     std::io::stdin()
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .context("can't read standard input")?;
-    Ok(text)
-}
-
-fn source(name: &str, text: String) -> Source {
-    Source {
-        name: name.to_owned(),
-        text,
-    }
+    Ok(bytes)
 }

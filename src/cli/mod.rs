@@ -24,6 +24,7 @@ pub mod target;
 
 use args::{Cli, Command};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use exit::Exit;
 use settings::Settings;
@@ -50,11 +51,13 @@ pub fn main() -> ExitCode {
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches_from(args)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
-    if let Some((_, typed)) = matches.subcommand()
-        && let Command::Plan(plan::Args { target, .. }) | Command::Snapshot(snapshot::Args { target, .. }) =
-            &mut cli.command
-    {
-        target.prefer_typed(|name| typed.value_source(name));
+    if let Some((_, typed)) = matches.subcommand() {
+        let typed = |name: &str| typed.value_source(name) == Some(ValueSource::CommandLine);
+        match &mut cli.command {
+            Command::Plan(args) => args.prefer_typed(typed),
+            Command::Snapshot(args) => args.target.prefer_typed(typed),
+            _ => {}
+        }
     }
     Ok(cli)
 }
@@ -62,9 +65,12 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 /// Help and version go to stdout with 0; every mistake in the arguments is 1 (2 means "actions are planned").
 fn usage(error: &clap::Error) -> ExitCode {
     // A closed pipe is the reader's wish.
-    let _ = error.print();
+    let told = match error.print() {
+        Err(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
+        Ok(()) => true,
+    };
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if told => Exit::Ok.into(),
         _ => Exit::Error.into(),
     }
 }
@@ -93,7 +99,9 @@ fn completions(shell: clap_complete::Shell) -> String {
 fn print(text: &str) -> anyhow::Result<Exit> {
     use std::io::Write as _;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("can't write to standard output"))
+        }
         _ => Ok(Exit::Ok),
     }
 }

@@ -1,6 +1,6 @@
 //! `evenkeel plan`: can each zone be lost now, what is wrong, what would be done, what does it wait for.
 
-use super::args::{AwsArgs, InstallationArgs};
+use super::args::{AwsArgs, InstallationArgs, moment};
 use super::exit::Exit;
 use super::judged::{self, Judged, Output};
 use super::settings::Settings;
@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "SNAPSHOT", env = "EVENKEEL_FROM", value_parser = NonEmptyStringValueParser::new())]
     pub from: Option<String>,
     /// With --from: judge as of this moment [default: when the snapshot was observed].
-    #[arg(long, value_name = "TIME", env = "EVENKEEL_AT")]
+    #[arg(long, value_name = "TIME", env = "EVENKEEL_AT", value_parser = moment)]
     pub at: Option<Timestamp>,
     /// A table for people, or JSON (evenkeel.plan/v1).
     #[arg(
@@ -39,6 +39,18 @@ pub struct Args {
     pub installation: InstallationArgs,
     #[command(flatten)]
     pub aws: AwsArgs,
+}
+
+impl Args {
+    /// What was typed counts before what stands in the environment.
+    pub fn prefer_typed(&mut self, typed: impl Fn(&str) -> bool) {
+        match (typed("from"), typed("cache")) {
+            (true, false) => self.target.cache.clear(),
+            (false, true) => self.from = None,
+            _ => {}
+        }
+        self.target.prefer_typed(typed);
+    }
 }
 
 pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -71,6 +83,7 @@ fn intents(args: &Args, snapshot: &str) -> anyhow::Result<Option<Vec<Intent>>> {
     if !args.target.cache.is_empty() {
         bail!("--cache asks AWS and --from doesn't: give one of them");
     }
+    args.target.refuse_place()?;
     if files.is_empty() {
         return Ok(None);
     }

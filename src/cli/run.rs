@@ -1,12 +1,11 @@
 //! `evenkeel run`: the loop over a folder of manifests.
 
-use super::args::{AwsArgs, InstallationArgs, LimitArgs};
+use super::args::{AwsArgs, InstallationArgs, LimitArgs, listen_address};
 use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
 use crate::engine;
 use crate::standalone::{self, End, Options, Style};
-use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 use std::net::SocketAddr;
@@ -25,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "EVENKEEL_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
     /// Serve /metrics, /healthz and /readyz here, such as 127.0.0.1:9402.
-    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -92,8 +91,11 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
 
 /// The log goes to standard error; what people want to read goes to standard output anyway.
 pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .context("--log must be a level (error, warn, info, debug, trace) or a list of target=level")?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        anyhow::anyhow!(
+            "--log must be a level (error, warn, info, debug, trace) or a list of target=level: {error}"
+        )
+    })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

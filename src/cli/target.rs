@@ -10,7 +10,6 @@ use crate::plan::Intent;
 use crate::topology::{Region, StackName, ZoneName};
 use anyhow::bail;
 use clap::builder::NonEmptyStringValueParser;
-use clap::parser::ValueSource;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -38,23 +37,38 @@ pub struct PlaceArgs {
 }
 
 impl TargetArgs {
-    /// Of files and caches, what was typed counts before what stands in the environment.
-    pub fn prefer_typed(&mut self, source: impl Fn(&str) -> Option<ValueSource>) {
-        let typed = |name: &str| source(name) == Some(ValueSource::CommandLine);
+    /// Of files and caches, what was typed counts before what stands in the environment. A region or zones that stand
+    /// there are for caches only.
+    pub fn prefer_typed(&mut self, typed: impl Fn(&str) -> bool) {
         match (typed("file"), typed("cache")) {
             (true, false) => self.cache.clear(),
             (false, true) => self.file.clear(),
             _ => {}
         }
+        if self.cache.is_empty() {
+            self.place.region.take_if(|_| !typed("region"));
+            if !typed("zones") {
+                self.place.zones.clear();
+            }
+        }
+    }
+
+    /// Where region and zones are given already.
+    pub fn refuse_place(&self) -> anyhow::Result<()> {
+        if !self.place.zones.is_empty() {
+            bail!("--zones goes with --cache; the zones of a manifest stand in its spec.zones");
+        }
+        if self.place.region.is_some() {
+            bail!("--region goes with --cache; the region of a manifest stands in its spec.aws.region");
+        }
+        Ok(())
     }
 
     /// The stacks, complete; reading AWS where only ids were given.
     pub async fn intents(&self, aws: &AwsArgs, clock: &AnyClock) -> anyhow::Result<Vec<Intent>> {
         match (self.file.is_empty(), self.cache.is_empty()) {
             (false, true) => {
-                if !self.place.zones.is_empty() {
-                    bail!("--zones goes with --cache; the zones of a manifest stand in its spec.zones");
-                }
+                self.refuse_place()?;
                 let stacks = manifests::load(&self.file)?;
                 Ok(stacks.into_iter().map(|s| s.intent).collect())
             }
@@ -115,11 +129,7 @@ pub fn found(survey: &Survey, ids: &[String], place: &PlaceArgs) -> anyhow::Resu
     let zones = if place.zones.is_empty() {
         zones_of(&groups)
     } else {
-        place
-            .zones
-            .iter()
-            .map(|zone| zone_named(zone, &region))
-            .collect::<Result<_, _>>()?
+        zones_named(&place.zones, &region)?
     };
     let name = groups.first().map(|g| g.identifier.clone()).unwrap_or_default();
     Ok(Found {
@@ -152,6 +162,21 @@ fn zones_of(groups: &[&CacheGroup]) -> BTreeSet<ZoneName> {
     zones
 }
 
+/// Two or more, as in a manifest.
+fn zones_named(texts: &[String], region: &Region) -> anyhow::Result<BTreeSet<ZoneName>> {
+    let zones: BTreeSet<ZoneName> = texts
+        .iter()
+        .map(|zone| zone_named(zone, region))
+        .collect::<Result<_, _>>()?;
+    if zones.len() < 2 {
+        bail!(
+            "--zones names one zone only ({}): nothing survives its loss; name two or more, such as a,c",
+            texts.join(",")
+        );
+    }
+    Ok(zones)
+}
+
 /// `a` and `ap-northeast-2a` are the same zone of `ap-northeast-2`.
 fn zone_named(text: &str, region: &Region) -> anyhow::Result<ZoneName> {
     let text = text.trim();
@@ -181,6 +206,14 @@ mod tests {
         };
         assert_eq!(named("a"), Ok("ap-northeast-2a".to_owned()));
         assert_eq!(named(" ap-northeast-2c"), Ok("ap-northeast-2c".to_owned()));
+        for (one, named) in [("a", "a"), ("a,ap-northeast-2a", "a,ap-northeast-2a")] {
+            let texts: Vec<String> = one.split(',').map(str::to_owned).collect();
+            let error = zones_named(&texts, &region).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("--zones names one zone only ({named}):")),
+                "{error}"
+            );
+        }
         for wrong in ["A", "ac", "us-east-1a", "ap-northeast-2", "ap-northeast-2aa", ""] {
             let error = named(wrong).unwrap_err();
             assert!(error.contains("write letters, such as a,c"), "{error}");
@@ -192,16 +225,26 @@ mod tests {
         let both = || TargetArgs {
             file: vec!["f".to_owned()],
             cache: vec!["c".to_owned()],
-            place: PlaceArgs::default(),
+            place: PlaceArgs {
+                region: Some("r".to_owned()),
+                zones: vec!["a".to_owned()],
+            },
         };
-        let mut args = both();
-        args.prefer_typed(|name| match name {
-            "file" => Some(ValueSource::EnvVariable),
-            _ => Some(ValueSource::CommandLine),
-        });
-        assert_eq!((args.file.len(), args.cache.len()), (0, 1));
-        let mut args = both();
-        args.prefer_typed(|_| Some(ValueSource::CommandLine));
-        assert_eq!((args.file.len(), args.cache.len()), (1, 1));
+        let after = |typed: &[&str]| {
+            let mut args = both();
+            args.prefer_typed(|name| typed.contains(&name));
+            let place = args.place;
+            (
+                args.file.len(),
+                args.cache.len(),
+                place.region.is_some(),
+                place.zones.len(),
+            )
+        };
+        assert_eq!(after(&["cache"]), (0, 1, true, 1));
+        assert_eq!(after(&["file"]), (1, 0, false, 0));
+        assert_eq!(after(&["file", "region"]), (1, 0, true, 0));
+        assert_eq!(after(&["file", "zones"]), (1, 0, false, 1));
+        assert_eq!(after(&["file", "cache"]), (1, 1, true, 1));
     }
 }

@@ -129,7 +129,7 @@ impl Lead {
     async fn wait(&mut self, signals: &mut Signals, said: &Said) -> Option<End> {
         let standing = self.gate.standing.clone();
         let quarantined = standing.in_quarantine();
-        let wake = self.engine.next_wake();
+        let wake = self.engine.next_turn();
         let sleep = async {
             if quarantined {
                 std::future::pending::<()>().await;

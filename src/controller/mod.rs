@@ -60,7 +60,7 @@ pub struct Options {
 pub enum ControllerError {
     #[error("{0}")]
     Kubernetes(String),
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}; give an address that is free with --listen")]
     Listen {
         address: SocketAddr,
         source: std::io::Error,

@@ -14,8 +14,9 @@ use crate::topology::StackName;
 
 impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     /// Takes one step if any stack may; says whether one was tried. Nothing is started that isn't finished: once
-    /// begun, wait for it.
+    /// begun, wait for it. Where more stacks may, [`Engine::next_turn`] says when.
     pub async fn act(&mut self) -> bool {
+        self.step_at = None;
         if self.gate.closed(self.clock.now()).is_some() {
             return false;
         }
@@ -35,8 +36,19 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             let Some(step) = self.stacks.get(&name).and_then(step_of) else {
                 continue;
             };
-            self.take(&name, step).await;
+            let now = self.clock.now();
+            let region = self.stacks.get(&name).and_then(|s| self.regions.get(&s.key));
+            if let Some(Err(later)) = region.map(|r| r.turn_to_act(now)) {
+                self.step_at = Some(self.step_at.map_or(later, |at| at.min(later)));
+                continue;
+            }
+            if !self.take(&name, step).await {
+                continue;
+            }
             self.acted_last = Some(name);
+            if self.stacks.values().any(|s| step_of(s).is_some()) {
+                self.step_at = Some(self.clock.now());
+            }
             return true;
         }
         false
@@ -50,9 +62,10 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         first.chain(rest).cloned().collect()
     }
 
-    async fn take(&mut self, name: &StackName, step: Vec<Action>) {
+    /// False when nothing was begun.
+    async fn take(&mut self, name: &StackName, step: Vec<Action>) -> bool {
         let Some(stack) = self.stacks.get_mut(name) else {
-            return;
+            return false;
         };
         let doors = self.regions.get_mut(&stack.key).and_then(|r| r.eyes_and_hand());
         let component = step
@@ -60,7 +73,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             .and_then(|a| stack.topology.as_ref()?.components.get(&a.component));
         let (Some((eyes, write)), Some(component), Some(record)) = (doors, component, &mut stack.record)
         else {
-            return;
+            return false;
         };
         let mut replan = FreshPlan {
             clock: &self.clock,
@@ -81,6 +94,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             .take(record, step.clone(), component, &self.settings.holder)
             .await;
         self.conclude(name, &step, outcome).await;
+        true
     }
 
     /// Remembers how it ended and judges again, so that the report shows it.

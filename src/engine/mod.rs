@@ -3,7 +3,7 @@
 //! ```text
 //! look:  poll what is due ─► wake the stacks concerned ─► judge each (pure) ─► store its record
 //! act:   at most one step, of the first stack that may; rotating, so that none starves
-//! wait:  until `next_wake`, in one place, on one clock
+//! wait:  until `next_turn`, in one place, on one clock
 //! ```
 //!
 //! One task owns an engine and awaits one thing at a time. A quiet stack costs nothing between its changes: thousands
@@ -87,6 +87,8 @@ pub struct Engine<C, S, N, G> {
     was_stopped: bool,
     /// The stack that acted last: the next search begins after it.
     acted_last: Option<StackName>,
+    /// A further step is due, or was not taken because it was not yet its turn: then.
+    step_at: Option<Timestamp>,
     judged: u64,
 }
 
@@ -107,6 +109,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             failures: 0,
             was_stopped: false,
             acted_last: None,
+            step_at: None,
             judged: 0,
         }
     }
@@ -129,7 +132,13 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         self.save_watches().await;
     }
 
-    /// When there is something to do next; at once if something new is wanted of a region.
+    /// When to turn again: to look, or to take a further step.
+    pub fn next_turn(&self) -> Timestamp {
+        let wake = self.next_wake();
+        self.step_at.map_or(wake, |at| at.min(wake))
+    }
+
+    /// When there is something to look at next; at once if something new is wanted of a region.
     pub fn next_wake(&self) -> Timestamp {
         let now = self.clock.now();
         let regions = self.regions.iter().map(|(key, region)| {

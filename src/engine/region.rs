@@ -224,6 +224,11 @@ impl RegionSide {
         Some((eyes, self.write.as_ref()?))
     }
 
+    /// Takes a turn to change something here, or says when there is one.
+    pub(super) fn turn_to_act(&self, now: Timestamp) -> Result<(), Timestamp> {
+        self.write.as_ref().map_or(Ok(()), |write| write.turn(now))
+    }
+
     /// Something is wanted that was not asked for in the last poll.
     pub(super) fn wants_other(&self, wanted: &Wanted) -> bool {
         self.wanted != *wanted

@@ -118,11 +118,21 @@ pub(super) fn check(document: &Node, problems: &mut Problems) {
     meanings(metadata, problems);
 }
 
+const NAME: &str = "use lower case letters, digits, '-' and '.', starting and ending with a letter or digit";
+const NAMESPACE: &str =
+    "use up to 63 lower case letters, digits and '-', or leave it out (then it is \"default\")";
+
+/// The text as a stack's name, or what to write instead.
+pub fn parse_name(text: &str) -> Result<String, &'static str> {
+    is_subdomain(text).then(|| text.to_owned()).ok_or(NAME)
+}
+
+/// The text as a namespace, or what to write instead.
+pub fn parse_namespace(text: &str) -> Result<String, &'static str> {
+    is_label(text).then(|| text.to_owned()).ok_or(NAMESPACE)
+}
+
 fn names(metadata: &Node, problems: &mut Problems) {
-    const NAME: &str =
-        "use lower case letters, digits, '-' and '.', starting and ending with a letter or digit";
-    const NAMESPACE: &str =
-        "use up to 63 lower case letters, digits and '-', or leave it out (then it is \"default\")";
     if metadata.get("name").is_none() {
         problems.add(
             metadata.line,

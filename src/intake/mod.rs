@@ -11,9 +11,10 @@ mod metadata;
 mod rules;
 
 pub use crate::document::Problem;
+pub use metadata::{parse_name, parse_namespace};
 
 use crate::api;
-use crate::document::{Node, Problems, shape, yaml};
+use crate::document::{Node, Problems, shape, text, yaml};
 use crate::plan::Intent;
 use crate::topology::StackName;
 use jiff::Timestamp;
@@ -27,6 +28,16 @@ pub struct Source {
     /// As problems name it.
     pub name: String,
     pub text: String,
+}
+
+impl Source {
+    /// From the bytes of a file, if they are text.
+    pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, Box<Problem>> {
+        Ok(Self {
+            name: name.to_owned(),
+            text: text::decode(name, bytes)?,
+        })
+    }
 }
 
 /// A stack and the file that it stands in.

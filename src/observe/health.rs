@@ -2,8 +2,9 @@
 //!
 //! Silence counts only against a voice: a node is Down when its `IsMaster` has been missing for five minutes while a
 //! sibling in another zone reported all that time. Silence in two zones at once is a blind CloudWatch and proves
-//! nothing. What was never asked about is judged by status and events alone. Nothing here reads a clock: the
-//! questions that CloudWatch answered (`Asked`) say how far the evidence reaches.
+//! nothing. What was never asked about is judged by status and events alone. A node that AWS shows as rebooting is
+//! Down, but speaks against its zone only when it has been missed for longer than any reboot takes. Nothing here reads a
+//! clock: the questions that CloudWatch answered (`Asked`) say how far the evidence reaches.
 //!
 //! Example, asked at 12:10: node A's last point is 12:03. Its sibling in another zone has points up to 12:08, the
 //! first after that at 12:04: A has been missed since 12:04, six minutes, and is Down since then. Had the sibling's
@@ -27,6 +28,9 @@ const HOLE: SignedDuration = SignedDuration::from_mins(3);
 pub const RECENT: SignedDuration = SignedDuration::from_mins(20);
 /// TestFailover rebuilds the old primary: its recovery begins within minutes of the promotion.
 const REPLACED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+/// A reboot takes minutes, and even a rebuild with its full synchronisation was seen to take ten ("Recovering cache
+/// nodes" to "Finished recovery"). Whoever is silent for longer was not just rebooted by somebody.
+const REBOOTED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// CloudWatch has failed to answer for this long: blind.
 const UNANSWERED: SignedDuration = SignedDuration::from_mins(5);
 
@@ -42,7 +46,7 @@ pub struct NodeHealth {
 /// What a node says about its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Vote {
-    /// Nothing: not asked, or down for a reason of its own (deleted, rebooted, replaced after a TestFailover).
+    /// Nothing: not asked, or down for a reason of its own (deleted, just rebooted, replaced after a TestFailover).
     None,
     Up,
     Down,
@@ -310,9 +314,8 @@ impl Beat<'_> {
         }
         match self.status {
             MemberStatus::Failed => return told(Health::Down, None, Vote::Down),
-            MemberStatus::Rebooting | MemberStatus::Deleting => {
-                return told(Health::Down, None, Vote::None);
-            }
+            MemberStatus::Rebooting => return self.rebooting(siblings, blind, now),
+            MemberStatus::Deleting => return told(Health::Down, None, Vote::None),
             MemberStatus::Creating
             | MemberStatus::Available
             | MemberStatus::Modifying
@@ -333,12 +336,30 @@ impl Beat<'_> {
         }
     }
 
+    /// Down by its own status, whatever the reason. Its zone is to blame only for what no reboot explains.
+    fn rebooting(&self, siblings: &BTreeMap<&NodeId, Beat<'_>>, blind: bool, now: Timestamp) -> NodeHealth {
+        let since = self.missed_since(siblings).filter(|_| !blind);
+        let overdue = since.is_some_and(|since| self.missed_for(since, REBOOTED_WITHIN));
+        NodeHealth {
+            health: Health::Down,
+            since,
+            vote: if overdue && self.recently_asked(now) {
+                Vote::Down
+            } else {
+                Vote::None
+            },
+        }
+    }
+
+    /// Missed since then, for so long as far as CloudWatch was asked.
+    fn missed_for(&self, since: Timestamp, long: SignedDuration) -> bool {
+        self.asked().is_some_and(|a| a.to.duration_since(since) >= long)
+    }
+
     fn silent(&self, siblings: &BTreeMap<&NodeId, Beat<'_>>, blind: bool, now: Timestamp) -> NodeHealth {
-        let long = |since: &Timestamp| {
-            self.asked()
-                .is_some_and(|a| a.to.duration_since(*since) >= SILENCE)
-        };
-        let down = self.missed_since(siblings).filter(|since| !blind && long(since));
+        let down = self
+            .missed_since(siblings)
+            .filter(|since| !blind && self.missed_for(*since, SILENCE));
         if let Some(since) = down {
             let vote = if self.recently_asked(now) {
                 Vote::Down

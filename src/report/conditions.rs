@@ -8,7 +8,7 @@ use crate::plan::history::TicketOutcome;
 use crate::plan::intent::{Mode, Policy};
 use crate::plan::{Action, FindingCode, Guardrail, Hold};
 use crate::topology::survival::Survival;
-use crate::topology::{ComponentName, Manager};
+use crate::topology::{ComponentName, Manager, ResourceStatus};
 use jiff::Timestamp;
 
 /// What each condition says, before it is given a time.
@@ -104,12 +104,33 @@ fn ready(subject: &Subject<'_>) -> Aspect {
         return (False, Reason::InvalidSpec, problem.to_owned());
     }
     if subject.decision.is_some() {
-        return (True, Reason::Judged, "Accepted, observed and judged.".to_owned());
+        let judged = || (True, Reason::Judged, "Accepted, observed and judged.".to_owned());
+        return unread(subject).unwrap_or_else(judged);
     }
     match subject.unobserved {
         Some(why) => (False, Reason::NotObserved, why.to_owned()),
         None => pending(),
     }
+}
+
+/// Where AWS has told nothing about any component since the start there are verdicts, but only of ignorance. That
+/// AWS doesn't answer is its own state, which never makes Ready False; that it refuses is for people to mend.
+fn unread(subject: &Subject<'_>) -> Option<Aspect> {
+    let components = || subject.topology.into_iter().flat_map(|t| t.components.values());
+    let first = components().next()?;
+    let all = |status: ResourceStatus| components().all(|c| c.status == status && c.shards.is_empty());
+    if all(ResourceStatus::Denied) {
+        let why = first_message(subject, FindingCode::AccessDenied);
+        return Some((False, Reason::NotObserved, why));
+    }
+    if !all(ResourceStatus::Unknown) {
+        return None;
+    }
+    let (status, reason, mut message) = pending();
+    if let Some(gap) = first.gaps.first() {
+        message = format!("{} In {}: {}.", message, first.resource.region, gap.sentence());
+    }
+    Some((status, reason, message))
 }
 
 fn zone_redundant(subject: &Subject<'_>) -> Aspect {

@@ -1,4 +1,5 @@
-//! One process per state folder: an advisory lock on `<state>/lock` that the kernel frees when its holder dies.
+//! One process per state folder, and one that may act per folder of manifests: advisory locks that the kernel frees
+//! when their holder dies.
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
@@ -19,11 +20,38 @@ pub enum LockError {
         folder.display()
     )]
     Taken { folder: PathBuf, holder: Option<String> },
-    #[error("the lock file {} can't be used: {source}", path.display())]
+    #[error(
+        "another evenkeel already acts on the manifests of {}, with another --state-dir: stop it, or let this one only \
+         look, without --installation",
+        .0.display()
+    )]
+    Acting(PathBuf),
+    #[error(
+        "the lock file {} can't be used; give a folder that this process may write with --state-dir",
+        path.display()
+    )]
     Unusable { path: PathBuf, source: io::Error },
 }
 
 impl Lock {
+    /// Takes the lock of a folder of manifests, which needs no right to write there. Two processes with records of
+    /// their own would each take the other's actions for a person's.
+    pub fn take_to_act(manifests: &Path) -> Result<Self, LockError> {
+        let folder = File::open(manifests).map_err(|source| LockError::Unusable {
+            path: manifests.to_owned(),
+            source,
+        })?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(LockError::Acting(manifests.to_owned())),
+            // Some network file systems lock no folders.
+            Err(error) => {
+                tracing::warn!(%error, "The folder of manifests can't be locked: see that one process acts on it");
+            }
+        }
+        Ok(Self { _file: folder })
+    }
+
     /// Takes the lock of this state folder, or says who has it.
     pub fn take(state: &Path) -> Result<Self, LockError> {
         let path = state.join("lock");
@@ -79,5 +107,18 @@ mod tests {
         );
         drop(first);
         Lock::take(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn one_process_at_a_time_may_act_on_a_folder_of_manifests() {
+        let dir = TempDir::new();
+        let first = Lock::take_to_act(dir.path()).unwrap();
+        let error = Lock::take_to_act(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("another evenkeel already acts on the manifests of"),
+            "{error}"
+        );
+        drop(first);
+        Lock::take_to_act(dir.path()).unwrap();
     }
 }

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// Texts as read last, by file name; an error where a file could not be read.
+    /// Texts as read last, by file name; a sentence where a file could not be read.
     texts: BTreeMap<String, Result<String, String>>,
     stamps: BTreeMap<String, Stamp>,
     good: BTreeMap<StackName, Accepted>,
@@ -64,11 +64,20 @@ impl Folder {
         };
         let texts: BTreeMap<String, Result<String, String>> = stamps
             .keys()
-            .filter_map(|name| match fs::read_to_string(self.path.join(name)) {
-                Ok(text) => Some((name.clone(), Ok(text))),
+            .filter_map(|name| match fs::read(self.path.join(name)) {
+                Ok(bytes) => {
+                    let source = Source::of_bytes(name, bytes);
+                    let text = source.map(|s| s.text).map_err(|problem| problem.to_string());
+                    Some((name.clone(), text))
+                }
                 // It went between listing and reading.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => Some((name.clone(), Err(error.to_string()))),
+                Err(error) => {
+                    let told = format!(
+                        "{name}: it can't be read: {error}; let this process read it, or move it out of the folder"
+                    );
+                    Some((name.clone(), Err(told)))
+                }
             })
             .collect();
         self.stamps = stamps;
@@ -101,10 +110,8 @@ impl Folder {
                 .push(problem.to_string());
         }
         for (name, text) in &self.texts {
-            if let Err(error) = text {
-                bad.entry(name.clone())
-                    .or_default()
-                    .push(format!("{name}: it can't be read: {error}"));
+            if let Err(told) = text {
+                bad.entry(name.clone()).or_default().push(told.clone());
             }
         }
         let accepted: BTreeMap<StackName, Accepted> = read
@@ -257,6 +264,13 @@ mod tests {
             assert_eq!(frozen(&folder, "other"), None, "{broken}");
             assert!(!folder.problems().is_empty());
         }
+        fs::write(dir.path().join("web.yaml"), b"kind: caf\xe9").unwrap();
+        assert!(folder.refresh());
+        assert_eq!(
+            folder.problems(),
+            ["web.yaml:1: the byte 0xe9 is no UTF-8 text; save the file as UTF-8"]
+        );
+        assert!(frozen(&folder, "web").is_some());
         write(&dir, "web.yaml", &manifest("web", "three"));
         assert!(folder.refresh());
         assert_eq!(group(&folder, "web"), "three");

@@ -1,6 +1,6 @@
 //! The loop over a folder of manifests, without Kubernetes: manifests in, status out, state in files.
 //!
-//! One process per state folder ([`lock`]). State: a record per stack ([`records`]), the status files ([`publish`]), the
+//! One process per state folder, and one that may act per folder of manifests ([`lock`]). State: a record per stack ([`records`]), the status files ([`publish`]), the
 //! stop switch ([`stop`]). The loop sleeps in one place, on the engine's clock; a real second ticks beside it, so that a
 //! signal, a changed manifest or the stop switch is noticed even while a rehearsal's clock stands still.
 
@@ -50,7 +50,7 @@ pub struct Options {
 pub enum End {
     /// It did what it should, or was asked to stop.
     Well,
-    /// `--once` could not accept every manifest or read every region.
+    /// `--once` could not accept every manifest, read every region or write every status.
     Incomplete,
 }
 
@@ -58,11 +58,14 @@ pub enum End {
 pub enum RunError {
     #[error("{} is no folder: --file names the folder in which the manifests are", .0.display())]
     NoFolder(PathBuf),
-    #[error("the state folder {} can't be used: {source}", path.display())]
+    #[error(
+        "the state folder {} can't be used; give a folder that this process may write with --state-dir",
+        path.display()
+    )]
     State { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}; give an address that is free with --listen")]
     Listen {
         address: SocketAddr,
         source: std::io::Error,
@@ -90,7 +93,7 @@ struct Shell {
     board: Arc<Board>,
     signals: Signals,
     problems_told: Vec<String>,
-    _lock: Lock,
+    _locks: (Lock, Option<Lock>),
 }
 
 /// Runs until it is told to stop, or once.
@@ -124,6 +127,8 @@ impl Shell {
         };
         std::fs::create_dir_all(&state).map_err(unusable)?;
         let lock = Lock::take(&state)?;
+        let may_act = options.engine.installation.is_some();
+        let to_act = may_act.then(|| Lock::take_to_act(&options.folder)).transpose()?;
         let store = FileStore::open(&state).map_err(unusable)?;
         let signals = Signals::listen().map_err(RunError::Signals)?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
@@ -156,7 +161,7 @@ impl Shell {
             board,
             signals,
             problems_told: Vec::new(),
-            _lock: lock,
+            _locks: (lock, to_act),
         })
     }
 
@@ -205,7 +210,7 @@ impl Shell {
 
     /// Sleeps until there is something to do; false when a signal ended it.
     async fn wait(&mut self) -> bool {
-        let wake = self.engine.next_wake();
+        let wake = self.engine.next_turn();
         let sleep = self.engine.clock().sleep_until(wake);
         tokio::pin!(sleep);
         let mut tick = tokio::time::interval(TICK);
@@ -264,6 +269,7 @@ impl Shell {
         let now = self.now();
         let mut reasons: Vec<String> = self.folder.problems().to_vec();
         reasons.extend(self.engine.regions().filter_map(|r| regions::not_ready(&r, now)));
+        reasons.extend(self.publisher.unwritten());
         reasons
     }
 

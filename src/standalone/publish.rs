@@ -127,6 +127,15 @@ impl Publisher {
         );
     }
 
+    /// What keeps files from saying what they should, one line each.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = String> {
+        let late = self.last.iter().filter(|(_, published)| !published.written);
+        late.map(|(stack, _)| {
+            let path = status_path(&self.folder, stack);
+            format!("the status of {stack} can't be written to {}", path.display())
+        })
+    }
+
     /// The stack is no longer wanted: its status would only mislead. Its record stays.
     pub(super) fn forget(&mut self, stack: &StackName, now: Timestamp) {
         if self.last.remove(stack).is_some() {

@@ -7,6 +7,7 @@ use evenkeel::execute::step::Gate;
 use evenkeel::execute::store::{Store, StoreError, Stored, Version};
 use evenkeel::intake::{self, Source};
 use evenkeel::plan::History;
+use evenkeel::plan::intent::Mode;
 use evenkeel::topology::{Region, StackName};
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
@@ -137,16 +138,7 @@ struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     async fn new(aws: &'a Aws, groups: usize) -> Self {
-        let doors = Doors {
-            aws: aws.config.clone(),
-            stats: aws.stats.clone(),
-        };
-        let engine = Engine::new(aws.clock(), Memory::default(), doors, Open, Settings::default());
-        let mut fleet = Self {
-            aws,
-            engine,
-            wishes: wishes(groups),
-        };
+        let mut fleet = Self::started(aws, groups, Settings::default());
         fleet.engine.look(&fleet.wishes).await;
         // Points come minutes late; all that is news at the start is asked about by then.
         fleet.run_for(SignedDuration::from_mins(9)).await;
@@ -159,6 +151,18 @@ impl<'a> Fleet<'a> {
             );
         }
         fleet
+    }
+
+    fn started(aws: &'a Aws, groups: usize, settings: Settings) -> Self {
+        let doors = Doors {
+            aws: aws.config.clone(),
+            stats: aws.stats.clone(),
+        };
+        Self {
+            aws,
+            engine: Engine::new(aws.clock(), Memory::default(), doors, Open, settings),
+            wishes: wishes(groups),
+        }
     }
 
     /// One look, at the next moment at which there is something to do. How many stacks were judged.
@@ -245,4 +249,42 @@ async fn only_the_stacks_concerned_are_woken_by_a_change() {
         "{judged} judgements, {} changed",
         changed.len()
     );
+}
+
+/// Twelve stacks, each one copy short, become due at one moment: when their records are old enough.
+#[tokio::test]
+async fn a_fleet_in_need_is_served_at_the_pace_of_the_budget_not_of_the_polls() {
+    let groups = 12;
+    let short = "replicas: 1, template: {tags: {evenkeel.dev/owner: demo}}}";
+    let aws = Aws::new(&world(groups).replace("replicas: 2}", short)).await;
+    let settings = Settings {
+        installation: Some("demo".to_owned()),
+        ..Settings::default()
+    };
+    let mut fleet = Fleet::started(&aws, groups, settings);
+    for wish in fleet.wishes.values_mut() {
+        wish.intent.mode = Mode::Enforce;
+    }
+    let end = aws.sim.now() + SignedDuration::from_mins(40);
+    while aws.sim.now() < end && aws.mutating().len() < groups {
+        fleet.engine.look(&fleet.wishes).await;
+        fleet.engine.act().await;
+        let turn = fleet.engine.next_turn().max(aws.sim.now());
+        aws.sim.advance_to(turn).await.unwrap();
+    }
+    let calls = aws.mutating();
+    assert!(
+        calls
+            .iter()
+            .all(|c| c.operation == "IncreaseReplicaCount" && c.applied)
+    );
+    let seconds: Vec<i64> = calls
+        .iter()
+        .map(|c| c.at.duration_since(calls[0].at).as_secs())
+        .collect();
+    assert_eq!(seconds.len(), groups, "{seconds:?}");
+    assert!(seconds[groups - 1] <= 15, "they wait for polls: {seconds:?}");
+    // A burst of three, then one a second.
+    let too_soon = (0..).zip(&seconds).find(|(n, at)| **at < n - 3);
+    assert_eq!(too_soon, None, "{seconds:?}");
 }

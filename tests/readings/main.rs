@@ -83,16 +83,16 @@ fn fewest_copies(state: &Value) -> u64 {
 /// (reading, what the lost zone is held for after two hours, is the stack redundant then)
 ///
 /// With no evidence of death (a metric that goes on) the zone passes for healthy and nothing is done; where a dead
-/// primary still claims to be one, two claim it, and nobody knows what the loss of either zone would cost. A node that says
-/// it reboots was rebooted by somebody: its shard is short, its zone is not blamed. Where AWS takes no increase, or
-/// shows the group as busy, copies stay lost until the zone is back.
+/// primary still claims to be one, two claim it, and nobody knows what the loss of either zone would cost. Nodes that say
+/// they reboot are taken at their word for a quarter of an hour. Where AWS takes no increase, or shows the group as busy,
+/// copies stay lost until the zone is back.
 #[rstest]
 #[case::increase_refused("switches: {increaseDuringOutage: refuse}", "Impaired", "False")]
 #[case::group_shown_modifying("switches: {statusDuringOutage: modifying}", "Impaired", "False")]
 #[case::dead_metric_stale("switches: {deadNodeMetric: stale}", "Healthy", "Unknown")]
 #[case::dead_metric_zero("switches: {deadNodeMetric: zero}", "Healthy", "True")]
 #[case::dead_node_shown_creating("switches: {deadNodeStatus: creating}", "Impaired", "True")]
-#[case::dead_node_shown_rebooting("switches: {deadNodeStatus: rebooting}", "Healthy", "False")]
+#[case::dead_node_shown_rebooting("switches: {deadNodeStatus: rebooting}", "Impaired", "True")]
 #[case::dead_node_shown_modifying("switches: {deadNodeStatus: modifying}", "Impaired", "True")]
 #[case::recovery_announced_in_the_outage("switches: {recoveringEventDuringOutage: true}", "Impaired", "True")]
 #[case::zones_must_cover_existing("switches: {preferredZonesMustCoverExisting: true}", "Impaired", "True")]

@@ -1,6 +1,9 @@
 //! What must be left alone: missing, unreadable, half made, somebody else's. A clear status, nothing done.
 
-use super::rig::{LoopUnderTest, Rig, condition, condition_message, hold_reason, holding, hours, planned};
+use super::rig::{
+    LoopUnderTest, Rig, condition, condition_message, healthy_and_balanced, hold_reason, holding, hours,
+    planned,
+};
 use super::worlds::{Mode, skewed_manifest, skewed_world};
 
 async fn settled<L: LoopUnderTest>(mode: Mode, world: &str) -> Rig<L> {
@@ -90,12 +93,47 @@ pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>(mode: Mo
         "{}",
         rig.story().await
     );
+    assert_eq!(
+        condition(&status, "Ready"),
+        "False",
+        "nothing was observed, and people must mend it\n{}",
+        rig.story().await
+    );
     let story = rig.story().await;
     assert!(
         story.contains("elasticache:DescribeReplicationGroups"),
         "the missing permission is named\n{story}"
     );
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}
+
+pub async fn an_aws_that_never_answered_is_not_ready_and_no_failure_either<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&skewed_world(mode, "")).await;
+    rig.fault("{operation: DescribeReplicationGroups, error: {code: ServiceUnavailable, status: 503}}");
+    rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
+    rig.lut.start().await;
+    rig.run_for(hours(1)).await;
+    let status = rig.status().await;
+    assert_eq!(condition(&status, "Ready"), "Unknown", "{}", rig.story().await);
+    assert!(
+        condition_message(&status, "Ready").contains("could not be listed"),
+        "{}",
+        rig.story().await
+    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+    rig.sim.clear_faults();
+    rig.run_until("balanced once it answers", hours(2), healthy_and_balanced)
+        .await;
+    // What was read stays read: an outage of AWS's own interface must not hold back a fix.
+    rig.fault("{operation: DescribeReplicationGroups, error: {code: ServiceUnavailable, status: 503}}");
+    rig.run_for(hours(1)).await;
+    let status = rig.status().await;
+    assert_eq!(condition(&status, "Ready"), "True", "{}", rig.story().await);
+    assert!(
+        holding(&status).contains(&"freshness".into()),
+        "{}",
+        rig.story().await
+    );
 }
 
 pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {

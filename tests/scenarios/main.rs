@@ -119,6 +119,7 @@ macro_rules! every_scenario {
                 a_group_being_created_is_waited_for in enabled and disabled,
                 a_member_of_a_global_datastore_is_report_only in enabled and disabled,
                 access_denied_is_told_and_is_not_absence in enabled and disabled,
+                an_aws_that_never_answered_is_not_ready_and_no_failure_either in enabled and disabled,
                 unknown_roles_forbid_moving_primaries,
                 without_the_owners_tag_it_prints_the_command_that_claims in enabled and disabled,
                 anothers_tag_is_respected_and_named in enabled and disabled,

@@ -33,6 +33,22 @@ async fn a_second_process_on_the_same_folder_is_refused_with_the_first_one_s_pid
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_processes_with_records_of_their_own_do_not_act_on_the_same_manifests() {
+    let r = running().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let state = ["--once", "--state-dir", elsewhere.path().to_str().unwrap()];
+    let output = r.run(&state).await;
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains("another evenkeel already acts on the manifests of"),
+        "{error}"
+    );
+    let looking = r.looking(&state).await;
+    assert_eq!(looking.status.code(), Some(0), "{looking:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_manifest_is_seen_while_the_loop_waits() {
     let mut r = running().await;
     r.apply("web.yaml", &manifest("Observe", &["a", "c"]));
@@ -123,6 +139,9 @@ async fn once_looks_reports_and_ends() {
     let output = r.run(&["--once"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(r.condition("web", "ZoneRedundant"), "True");
+    fs::remove_file(r.state().join("web.status.yaml")).unwrap();
+    let unwritten = r.run_on_a_full_disk(&["--once"]).await;
+    assert_eq!(unwritten.code(), Some(1), "its report stands nowhere");
     r.apply("bad.yaml", "kind: HAStack");
     let output = r.run(&["--once"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");

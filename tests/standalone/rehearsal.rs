@@ -55,6 +55,13 @@ impl Rehearsal {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.command_to_look();
+        command.args(["--installation", "demo"]);
+        command
+    }
+
+    /// Without a name of its own it never acts.
+    fn command_to_look(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         command
             .env_clear()
@@ -66,8 +73,7 @@ impl Rehearsal {
             .arg("--file")
             .arg(self.dir.path())
             .args(["--aws-endpoint-url", &self.sim.endpoint_url()])
-            .args(["--clock-url", &self.sim.endpoint_url()])
-            .args(["--installation", "demo"]);
+            .args(["--clock-url", &self.sim.endpoint_url()]);
         command
     }
 
@@ -79,6 +85,16 @@ impl Rehearsal {
     /// Starts the loop where no file can grow: every write to one fails, as on a full disk.
     pub fn start_on_a_full_disk(&mut self) {
         assert!(self.child.is_none(), "one loop at a time");
+        self.child = Some(self.on_a_full_disk().spawn().unwrap());
+    }
+
+    /// How the command ends there.
+    pub async fn run_on_a_full_disk(&self, arguments: &[&str]) -> std::process::ExitStatus {
+        let mut command = tokio::process::Command::from(self.on_a_full_disk());
+        command.args(arguments).status().await.unwrap()
+    }
+
+    fn on_a_full_disk(&self) -> Command {
         let plain = self.command();
         let mut full = Command::new("sh");
         full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
@@ -89,7 +105,7 @@ impl Rehearsal {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        self.child = Some(full.spawn().unwrap());
+        full
     }
 
     pub fn start_with(&mut self, arguments: &[&str]) {
@@ -110,6 +126,12 @@ impl Rehearsal {
     /// Runs the command to its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = tokio::process::Command::from(self.command());
+        command.args(arguments).output().await.unwrap()
+    }
+
+    /// The same, without the right to act.
+    pub async fn looking(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = tokio::process::Command::from(self.command_to_look());
         command.args(arguments).output().await.unwrap()
     }
 

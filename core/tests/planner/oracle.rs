@@ -15,13 +15,13 @@ pub type Vector = [i64; 9];
 
 /// One component under the oracle's eyes.
 pub struct Oracle<'a> {
-    stage: &'a Stage,
+    pub stage: &'a Stage,
     min_count: i64,
-    skew: i64,
+    pub skew: i64,
     can_move: bool,
-    spec: Vec<ZoneName>,
-    measured: Vec<ZoneName>,
-    preferred: BTreeSet<ZoneName>,
+    pub spec: Vec<ZoneName>,
+    pub measured: Vec<ZoneName>,
+    pub preferred: BTreeSet<ZoneName>,
     distances: RefCell<HashMap<(Vec<i64>, i64, bool), i64>>,
 }
 
@@ -44,18 +44,18 @@ struct Card {
 pub struct Way {
     pub steps: Vec<ActionKind>,
     end: Vec<Card>,
-    moved: Option<Moved>,
-    own: Vector,
-    nodes: Vec<i64>,
+    pub moved: Option<Moved>,
+    pub own: Vector,
+    pub nodes: Vec<i64>,
     /// In which measured zone the primary ends, or outside the spec's zones.
-    primary: Option<Result<usize, ()>>,
+    pub primary: Option<Result<usize, ()>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Moved {
-    from: ZoneName,
-    to: ZoneName,
-    winners: Vec<ZoneName>,
+pub struct Moved {
+    pub from: ZoneName,
+    pub to: ZoneName,
+    pub winners: Vec<ZoneName>,
 }
 
 #[derive(Clone)]
@@ -344,7 +344,7 @@ impl<'a> Oracle<'a> {
     /// The fewest units to be put elsewhere for a spread within the skew that has the most in preferred zones. Found
     /// zone by zone, for each lowest count that a spread may have: for each sum so far, the most that stand in
     /// preferred zones and the fewest that have come in.
-    fn distance(&self, counts: &[i64], outside: i64, primaries: bool) -> i64 {
+    pub fn distance(&self, counts: &[i64], outside: i64, primaries: bool) -> i64 {
         let key = (counts.to_vec(), outside, primaries);
         if let Some(known) = self.distances.borrow().get(&key) {
             return *known;

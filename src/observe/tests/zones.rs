@@ -216,18 +216,85 @@ fn failovers_that_people_and_we_call_do_not_impair_the_zone_of_the_old_primaries
     );
 }
 
+/// All nodes in a have this status, and were heard last at this time.
+fn shown(status: MemberStatus, last: &str, now: &str) -> World {
+    three_shards(last, now)
+        .status("g-0001-001", status)
+        .status("g-0002-001", status)
+        .status("g-0003-001", status)
+}
+
 #[test]
-fn rebooting_and_deleting_nodes_do_not_impair_their_zone() {
+fn deleting_nodes_do_not_impair_their_zone() {
     let mut watch = ZoneWatch::default();
-    for status in [MemberStatus::Rebooting, MemberStatus::Deleting] {
-        for now in ["12:10", "12:20", "12:50"] {
-            let world = three_shards("12:03", now)
-                .status("g-0001-001", status)
-                .status("g-0002-001", status)
-                .status("g-0003-001", status);
-            step(&mut watch, &world, now);
-            assert_eq!(state(&watch, "a").0, ZoneState::Healthy, "{status:?} {now}");
+    for now in ["12:10", "12:20", "12:50"] {
+        step(&mut watch, &shown(MemberStatus::Deleting, "12:03", now), now);
+        assert_eq!(state(&watch, "a").0, ZoneState::Healthy, "{now}");
+    }
+}
+
+#[test]
+fn rebooting_nodes_impair_their_zone_only_when_silent_for_longer_than_any_reboot_takes() {
+    let mut watch = ZoneWatch::default();
+    for now in ["12:10", "12:15", "12:18"] {
+        step(&mut watch, &shown(MemberStatus::Rebooting, "12:03", now), now);
+        assert_eq!(state(&watch, "a").0, ZoneState::Healthy, "{now}");
+    }
+    step(
+        &mut watch,
+        &shown(MemberStatus::Rebooting, "12:03", "12:19"),
+        "12:19",
+    );
+    assert_eq!(state(&watch, "a"), (ZoneState::Impaired, Some(t("12:04"))));
+}
+
+#[test]
+fn a_node_that_is_heard_is_alive_to_its_zone_however_long_it_is_shown_as_rebooting() {
+    let mut watch = ZoneWatch::default();
+    for now in ["12:10", "12:40", "13:10"] {
+        let heard = (t(now) - mins(2)).strftime("%H:%M").to_string();
+        step(&mut watch, &shown(MemberStatus::Rebooting, &heard, now), now);
+        assert_eq!(state(&watch, "a").0, ZoneState::Healthy, "{now}");
+    }
+}
+
+#[test]
+fn a_reboot_of_every_node_in_all_zones_impairs_none() {
+    let mut watch = ZoneWatch::default();
+    for now in ["12:10", "12:40", "13:10"] {
+        let mut world = World::new(now).group("g", &["a c", "a c"]);
+        for node in ["g-0001-001", "g-0001-002", "g-0002-001", "g-0002-002"] {
+            world = world
+                .beats(node, 0.0, "11:00", "12:03", now)
+                .status(node, MemberStatus::Rebooting);
         }
+        step(&mut watch, &world, now);
+        for zone in ["a", "c"] {
+            assert_eq!(state(&watch, zone).0, ZoneState::Healthy, "{zone} {now}");
+        }
+    }
+}
+
+#[test]
+fn one_node_of_several_that_never_ends_its_reboot_is_not_a_dead_zone() {
+    let mut watch = ZoneWatch::default();
+    for now in ["12:10", "12:40", "13:10"] {
+        let heard = (t(now) - mins(2)).strftime("%H:%M").to_string();
+        let mut world = World::new(now).group("g", &["a c", "a c"]);
+        for (node, last) in [
+            ("1-001", "12:03"),
+            ("1-002", &heard),
+            ("2-001", &heard),
+            ("2-002", &heard),
+        ] {
+            world = world.beats(&format!("g-000{node}"), 0.0, "11:00", last, now);
+        }
+        step(
+            &mut watch,
+            &world.status("g-0001-001", MemberStatus::Rebooting),
+            now,
+        );
+        assert_eq!(state(&watch, "a").0, ZoneState::Healthy, "{now}");
     }
 }
 
