@@ -20,7 +20,7 @@ EXPECTED = {
     "balanced": ("Healthy", "Accepted, observed and judged."),
     "zone-lost": ("Healthy", "ap-northeast-2c: sessions: Shard 0002 has no healthy copy outside ap-northeast-2c"),
     "step-in-flight": ("Healthy", "Primaries of replication group sessions are uneven"),
-    "denied": ("Healthy", "AWS refuses to describe replication group denied"),
+    "unreadable": ("Degraded", "AWS refuses to describe replication group unread"),
     "invalid": ("Degraded", "Mars/Olympus"),
     "younger": ("Degraded", "nextgen-commerce"),
 }
@@ -57,11 +57,11 @@ def test_a_recorded_stack_has_this_health(name):
     assert message in found[1], found
 
 
-def test_a_stack_that_could_not_be_observed_is_waited_for():
+def test_a_stack_of_which_nothing_is_known_yet_is_waited_for():
     stack = load("balanced")
     ready = stack["status"]["conditions"][0]
-    ready.update(type="Ready", status="False", reason="NotObserved", message="AWS can't be read.")
-    assert health(stack) == ("Progressing", "AWS can't be read.")
+    ready.update(type="Ready", status="Unknown", reason="Pending", message="Nothing has been read yet.")
+    assert health(stack) == ("Progressing", "Nothing has been read yet.")
 
 
 def test_every_recording_is_judged():
