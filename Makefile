@@ -30,8 +30,8 @@ lint: ## Formatting, clippy, rustdoc, dependency rules
 	@hack/prerequisites rust lint
 	hack/lint
 
-gen: ## Regenerate what is generated: crds/, docs/schemas/, tables and examples of docs/
-	@hack/prerequisites rust
+gen: ## Regenerate what is generated: crds/, deploy/, docs/schemas/, tables and examples of docs/, parts of charts/
+	@hack/prerequisites rust go
 	hack/gen
 
 bench: ## Measure judging and planning (criterion), and the controller with 1,000 HAStacks

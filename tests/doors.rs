@@ -92,7 +92,7 @@ fn a_machine_with_nothing_is_told_everything_at_once() {
         "rustup toolchain install 1.95.0 -c clippy -c rustfmt",
         "apt-get install build-essential",
         "apt-get install python3 python3-venv",
-        "set KUBEBUILDER_ASSETS",
+        "go.dev/dl",
         "apt-get install util-linux",
     ]) {
         assert!(entry.contains(remedy), "{entry}");

@@ -1,13 +1,11 @@
-//! One identity's way to the API server: a kubeconfig, a client, kubectl.
+//! One identity's way to the API server: a kubeconfig, a client, kubectl, Helm.
 
-use crate::{Relay, RigError, assets};
+use crate::{Helm, Ran, Relay, RigError, assets};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// An identity with its kubeconfig file, good while the rig stands.
@@ -16,29 +14,6 @@ pub struct Access {
     user: String,
     kubeconfig: PathBuf,
     server: String,
-}
-
-/// How a run of kubectl ended.
-#[derive(Clone, Debug)]
-pub struct Ran {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
-    args: String,
-}
-
-impl Ran {
-    /// Its output when it succeeded, otherwise an error that holds what it said.
-    pub fn ok(self) -> Result<String, RigError> {
-        if self.status == 0 {
-            return Ok(self.stdout);
-        }
-        Err(RigError::Kubectl {
-            args: self.args,
-            status: self.status,
-            stderr: self.stderr,
-        })
-    }
 }
 
 impl Access {
@@ -118,28 +93,22 @@ users:
 
     /// Runs kubectl as this identity, with `input` on its stdin (for `-f -`).
     pub async fn kubectl_with(&self, args: &[&str], input: &str) -> Result<Ran, RigError> {
-        let folder = self.kubeconfig.parent().unwrap_or(Path::new("."));
-        let mut child = Command::new(assets()?.join("kubectl"))
-            .args(args)
+        let mut command = Command::new(assets()?.join("kubectl"));
+        command
             .env("KUBECONFIG", &self.kubeconfig)
             // Its discovery cache and preferences live and die with the rig.
-            .env("HOME", folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(RigError::run("kubectl"))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // kubectl may end without having read all of it.
-            let _ = stdin.write_all(input.as_bytes()).await;
-        }
-        let output = child.wait_with_output().await.map_err(RigError::run("kubectl"))?;
-        Ok(Ran {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            args: args.join(" "),
-        })
+            .env("HOME", self.folder());
+        Ran::of("kubectl", &mut command, args, input).await
+    }
+
+    /// Runs Helm as this identity.
+    pub async fn helm(&self, helm: Helm, args: &[&str]) -> Result<Ran, RigError> {
+        let mut command = helm.command(self.folder())?;
+        command.env("KUBECONFIG", &self.kubeconfig);
+        Ran::of(helm.name(), &mut command, args, "").await
+    }
+
+    fn folder(&self) -> &Path {
+        self.kubeconfig.parent().unwrap_or(Path::new("."))
     }
 }

@@ -9,18 +9,28 @@ use std::sync::OnceLock;
 /// there yet, which takes minutes; its progress goes to stderr.
 pub fn assets() -> Result<&'static Path, RigError> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(folder) = FOLDER.get() {
+    told_by("kube-assets", &FOLDER)
+}
+
+/// The folder with helm4, helm3, helm-docs and monitoring/, as `hack/helm-tools` tells it, which builds them likewise.
+pub fn helm_tools() -> Result<&'static Path, RigError> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    told_by("helm-tools", &FOLDER)
+}
+
+fn told_by(script: &'static str, folder: &'static OnceLock<PathBuf>) -> Result<&'static Path, RigError> {
+    if let Some(folder) = folder.get() {
         return Ok(folder);
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hack/kube-assets");
-    let output = Command::new(&script)
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hack").join(script);
+    let output = Command::new(&path)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(RigError::run(script.display().to_string()))?;
+        .map_err(RigError::run(path.display().to_string()))?;
     if !output.status.success() {
-        return Err(RigError::Assets);
+        return Err(RigError::Script(script));
     }
-    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok(FOLDER.get_or_init(|| PathBuf::from(folder)))
+    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(folder.get_or_init(|| PathBuf::from(told)))
 }

@@ -12,8 +12,8 @@ pub enum RigError {
     },
     #[error("could not run {program}: {source}")]
     Run { program: String, source: std::io::Error },
-    #[error("hack/kube-assets failed, see its output above")]
-    Assets,
+    #[error("hack/{0} failed, see its output above")]
+    Script(&'static str),
     #[error("could not make a key")]
     Key,
     #[error("no free port between {0} and {1}")]
@@ -44,8 +44,9 @@ pub enum RigError {
     Kubeconfig(#[from] kube::config::KubeconfigError),
     #[error(transparent)]
     Kube(#[from] kube::Error),
-    #[error("kubectl {args} exited with {status}: {stderr}")]
-    Kubectl {
+    #[error("{program} {args} exited with {status}: {stderr}")]
+    Tool {
+        program: &'static str,
         args: String,
         status: i32,
         stderr: String,

@@ -3,7 +3,7 @@
 //! [`KubeRig`] starts the two on free ports in a temporary folder and stops them whatever happens: on drop, on a
 //! panic, and when the process that holds the rig is killed. It hands out identities ([`Access`]: the administrator,
 //! ServiceAccounts by TokenRequest), tells who asked what ([`AuditLog`]), and disturbs the server on request (pause,
-//! kill, restart, forget history). The programs come from `hack/kube-assets`.
+//! kill, restart, forget history). The programs come from `hack/kube-assets`, and [`Helm`] from `hack/helm-tools`.
 //!
 //! There is no kube-controller-manager: namespaces never finish deleting (take a new one per test), owner references
 //! aren't collected, Deployments make no Pods. Nothing here knows the product.
@@ -14,17 +14,22 @@ mod audit;
 mod error;
 mod etcd;
 mod folder;
+mod helm;
 mod keys;
 mod ports;
 mod process;
+mod ran;
 mod relay;
 mod rig;
 mod wait;
 
-pub use access::{Access, Ran};
-pub use assets::assets;
+pub use access::Access;
+pub use assets::{assets, helm_tools};
 pub use audit::{AuditEvent, AuditLog};
 pub use error::RigError;
+pub use helm::Helm;
+pub use ports::{Port, take as take_port};
+pub use ran::Ran;
 pub use relay::Relay;
 pub use rig::{KubeRig, shared};
 pub use wait::until;

@@ -12,12 +12,13 @@ const FIRST: u16 = 20_000;
 const LAST: u16 = 31_999;
 
 /// A port on loopback, ours until dropped.
-pub(crate) struct Port {
+pub struct Port {
     pub number: u16,
     _lock: File,
 }
 
-pub(crate) fn take() -> Result<Port, RigError> {
+/// A port that nobody else takes until the value is dropped.
+pub fn take() -> Result<Port, RigError> {
     let uid = rustix::process::getuid().as_raw();
     let locks = std::env::temp_dir().join(format!("evenkeel-ports-{uid}"));
     fs::create_dir_all(&locks).map_err(RigError::file("could not make", &locks))?;

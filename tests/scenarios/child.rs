@@ -28,8 +28,25 @@ impl Child {
         }
     }
 
-    /// Starts `evenkeel` with these arguments and nothing of this process's environment.
+    /// Starts `evenkeel` with these arguments, the simulator's AWS and clock, and nothing of this process's environment.
     pub fn start(&mut self, with: impl FnOnce(&mut Command) -> &mut Command) {
+        let endpoint = self.endpoint.clone();
+        self.start_bare(|command| {
+            with(command)
+                .args(["--installation", "demo"])
+                .args(["--aws-endpoint-url", &endpoint, "--clock-url", &endpoint])
+                .env("AWS_ACCESS_KEY_ID", "AKIASCENARIO00000000")
+                .env("AWS_SECRET_ACCESS_KEY", "secret")
+                .env("AWS_REGION", "ap-northeast-2")
+                .env("AWS_CONFIG_FILE", "/dev/null")
+                .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+                .env("AWS_EC2_METADATA_DISABLED", "true")
+                .env("RUST_BACKTRACE", "1")
+        });
+    }
+
+    /// Starts `evenkeel` with nothing but these arguments and this environment.
+    pub fn start_bare(&mut self, with: impl FnOnce(&mut Command) -> &mut Command) {
         assert!(self.running.is_none(), "it is running");
         let log = OpenOptions::new()
             .create(true)
@@ -37,22 +54,8 @@ impl Child {
             .open(&self.log)
             .unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command.env_clear();
         with(&mut command)
-            .args(["--installation", "demo"])
-            .args([
-                "--aws-endpoint-url",
-                &self.endpoint,
-                "--clock-url",
-                &self.endpoint,
-            ])
-            .env_clear()
-            .env("AWS_ACCESS_KEY_ID", "AKIASCENARIO00000000")
-            .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", "ap-northeast-2")
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);

@@ -19,14 +19,32 @@ pub struct Controller {
     child: Child,
     place: OnceCell<Place>,
     _dir: tempfile::TempDir,
-    identity: String,
-    more_args: Vec<String>,
+    how: How,
+}
+
+/// How it is started.
+enum How {
+    /// With arguments of the scenario's own.
+    ByHand {
+        identity: String,
+        more_args: Vec<String>,
+    },
+    /// As the container of a Pod.
+    Deployed(Container),
+}
+
+/// Arguments and environment of a container.
+pub struct Container {
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
 }
 
 /// A namespace with the controller's account in it.
 #[derive(Clone)]
 pub struct Place {
     pub namespace: String,
+    /// Where the lease, the stop switch and the notes are.
+    pub own_namespace: String,
     pub account: Access,
     pub admin: Access,
 }
@@ -51,6 +69,7 @@ pub async fn prepare(rig: &KubeRig) -> Place {
     let rights = admin.kubectl_with(&[&apply[..], &["-"]].concat(), &rbac).await;
     rights.unwrap().ok().unwrap();
     Place {
+        own_namespace: namespace.clone(),
         namespace,
         account,
         admin,
@@ -88,8 +107,19 @@ impl Controller {
     pub fn at(sim: &Sim, place: Place, identity: &str, more_args: &[&str]) -> Self {
         Self {
             place: OnceCell::new_with(Some(place)),
-            identity: identity.to_owned(),
-            more_args: more_args.iter().map(ToString::to_string).collect(),
+            how: How::ByHand {
+                identity: identity.to_owned(),
+                more_args: more_args.iter().map(ToString::to_string).collect(),
+            },
+            ..<Self as LoopUnderTest>::new(sim)
+        }
+    }
+
+    /// One as a container tells it. In place of the Pod's own account it gets a kubeconfig.
+    pub fn deployed(sim: &Sim, place: Place, container: Container) -> Self {
+        Self {
+            place: OnceCell::new_with(Some(place)),
+            how: How::Deployed(container),
             ..<Self as LoopUnderTest>::new(sim)
         }
     }
@@ -145,8 +175,10 @@ impl LoopUnderTest for Controller {
             child: Child::new(sim, dir.path().join("log")),
             place: OnceCell::new(),
             _dir: dir,
-            identity: "scenario".to_owned(),
-            more_args: Vec::new(),
+            how: How::ByHand {
+                identity: "scenario".to_owned(),
+                more_args: Vec::new(),
+            },
         }
     }
 
@@ -154,15 +186,21 @@ impl LoopUnderTest for Controller {
         let Place {
             namespace, account, ..
         } = self.place().await.clone();
-        self.child.start(|command| {
-            command
-                .args(["controller", "--log-format", "text"])
-                .args(["--namespace", &namespace, "--lease-namespace", &namespace])
-                .args(["--identity", &self.identity])
-                .arg("--kubeconfig")
-                .arg(account.kubeconfig())
-                .args(&self.more_args)
-        });
+        let kubeconfig = account.kubeconfig();
+        match &self.how {
+            How::ByHand { identity, more_args } => self.child.start(|command| {
+                command
+                    .args(["controller", "--log-format", "text"])
+                    .args(["--namespace", &namespace, "--lease-namespace", &namespace])
+                    .args(["--identity", identity, "--kubeconfig"])
+                    .arg(kubeconfig)
+                    .args(more_args)
+            }),
+            How::Deployed(Container { args, env }) => self.child.start_bare(|command| {
+                let env = env.iter().map(|(name, value)| (name, value));
+                command.args(args).envs(env).env("KUBECONFIG", kubeconfig)
+            }),
+        }
     }
 
     async fn kill(&mut self) {
@@ -210,7 +248,7 @@ impl LoopUnderTest for Controller {
     async fn stop_all_acting(&self, on: bool) {
         let place = self.place().await;
         let maps: Api<k8s_openapi::api::core::v1::ConfigMap> =
-            Api::namespaced(self.client().await, &place.namespace);
+            Api::namespaced(self.client().await, &place.own_namespace);
         let line = if on {
             "The stop switch is set"
         } else {

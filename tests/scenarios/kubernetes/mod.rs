@@ -1,6 +1,7 @@
 //! What only Kubernetes can do to the loop: two leaders, an API server that goes away, objects that change in mid-action,
 //! rights. Each test that disturbs the API server has one of its own.
 
+mod chart;
 mod leaders;
 mod objects;
 mod process;
