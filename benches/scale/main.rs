@@ -34,7 +34,7 @@ async fn main() {
     let fleet = Fleet::create(&kube).await;
     eprintln!("{STACKS} HAStacks created");
 
-    let sim = simulator(ClockMode::Real).await;
+    let sim = simulator(ClockMode::Real, "2026-03-02T00:00:00Z").await;
     let started = Stopwatch::start();
     let controller = Controller::start(&fleet, &sim);
     let first = fleet.first_status(started).await;
@@ -48,7 +48,9 @@ async fn main() {
     let writes = fleet.writes(&kube) - writes_before;
     controller.stop().await;
 
-    let sim = simulator(ClockMode::Accelerated { speed: SPEED }).await;
+    // Later: a stack's record waits for half an hour before anything rests on it.
+    let accelerated = ClockMode::Accelerated { speed: SPEED };
+    let sim = simulator(accelerated, "2026-03-02T02:00:00Z").await;
     let controller = Controller::start(&fleet, &sim);
     let delays = trials::run(&sim, trials).await;
     let (rss_busy, _) = controller.memory();
@@ -95,14 +97,14 @@ async fn main() {
 }
 
 /// The fleet of the examples, with quick changes and without the quota on nodes.
-async fn simulator(clock: ClockMode) -> Sim {
+async fn simulator(clock: ClockMode, start: &str) -> Sim {
     let root = env!("CARGO_MANIFEST_DIR");
     let world = std::fs::read_to_string(format!("{root}/examples/world-fleet.yaml")).unwrap();
     let more = "quotas: {nodesPerRegion: 100000}\ntimings: {nodeDeletion: 5s, nodeCreation: 60s}\n";
     Sim::builder()
         .world_yaml(&format!("{world}{more}"))
         .clock(clock)
-        .start_time("2026-03-02T00:00:00Z".parse().unwrap())
+        .start_time(start.parse().unwrap())
         .seed(7)
         .start()
         .await

@@ -10,7 +10,7 @@ use super::health::{NodeHealth, Survey, Vote, survey_of};
 use super::roles::{EVENTS_BROKEN_AFTER, Ground, Primary, Unproven, primaries};
 use super::view::{RegionView, Seen, Tags};
 use super::zones::ZoneWatch;
-use crate::aws::types::{AwsError, CacheGroup, CacheMember, ErrorClass};
+use crate::aws::types::{AwsError, CacheGroup, CacheMember};
 use crate::plan::history::History;
 use crate::plan::intent::CacheIntent;
 use crate::plan::{Intent, Purpose};
@@ -108,7 +108,7 @@ fn component(look: &Look<'_>, evidence: &Evidence<'_>, cache: &CacheIntent) -> C
 fn absent(look: &Look<'_>, resource: ResourceKey) -> Component {
     let listed = &look.view.listed;
     let (status, gaps) = match (&listed.error, listed.complete_at) {
-        (Some(error), _) if error.class == ErrorClass::Denied => (ResourceStatus::Denied, Vec::new()),
+        (Some(error), _) if error.lacks_permission() => (ResourceStatus::Denied, Vec::new()),
         (_, Some(_)) => (ResourceStatus::Missing, description_gap(look, listed.complete_at)),
         (error, None) => (
             ResourceStatus::Unknown,
@@ -139,7 +139,10 @@ fn absent(look: &Look<'_>, resource: ResourceKey) -> Component {
 fn never_read(error: Option<&AwsError>) -> String {
     error.map_or_else(
         || "the replication groups have not been listed yet".to_owned(),
-        |error| format!("the replication groups could not be listed: {error}"),
+        |error| {
+            let advice = error.advice().map_or_else(String::new, |a| format!(". {a}"));
+            format!("the replication groups could not be listed: {error}{advice}")
+        },
     )
 }
 
