@@ -3,8 +3,9 @@
 use super::support::{CHART, ROOT, objects, only, render, yaml};
 use evenkeel_testkit::Helm;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Metrics that `docs/metrics.md` lists, which is held to the code elsewhere.
@@ -24,20 +25,25 @@ fn named(query: &str) -> BTreeSet<String> {
         .collect()
 }
 
+fn is_known(name: &str) -> bool {
+    let known = known();
+    let histogram = ["_bucket", "_sum", "_count"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    known.contains(name) || histogram.is_some_and(|base| known.contains(base))
+}
+
 fn assert_known(query: &str) {
-    let (named, known) = (named(query), known());
+    let named = named(query);
     assert!(!named.is_empty(), "{query} names no metric of ours");
     for name in named {
-        let histogram = ["_bucket", "_sum", "_count"]
-            .iter()
-            .find_map(|end| name.strip_suffix(end));
-        let is_known = known.contains(&name) || histogram.is_some_and(|base| known.contains(base));
-        assert!(is_known, "{query}: docs/metrics.md has no {name}");
+        assert!(is_known(&name), "{query}: docs/metrics.md has no {name}");
     }
 }
 
-fn promtool(args: &[&str]) {
-    let found = Command::new(format!("{ROOT}/hack/promtool")).output().unwrap();
+/// Runs the tool whose place `hack/<name>` prints.
+fn tool(name: &str, args: &[&str]) -> String {
+    let found = Command::new(format!("{ROOT}/hack/{name}")).output().unwrap();
     assert!(
         found.status.success(),
         "{}",
@@ -47,17 +53,109 @@ fn promtool(args: &[&str]) {
     let ran = Command::new(path.trim()).args(args).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{said}");
+    said
 }
 
 #[test]
 fn promtool_has_nothing_to_say_against_the_rules() {
-    promtool(&[
-        "check",
-        "rules",
-        "--lint=all",
-        "--lint-fatal",
-        &format!("{CHART}/files/rules.yaml"),
-    ]);
+    let rules = format!("{CHART}/files/rules.yaml");
+    tool(
+        "promtool",
+        &["check", "rules", "--lint=all", "--lint-fatal", &rules],
+    );
+}
+
+/// Files of a folder with this ending, by their stem.
+fn files(folder: &str, ending: &str) -> BTreeMap<String, PathBuf> {
+    let entries = fs::read_dir(format!("{ROOT}/{folder}")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|e| e == ending))
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
+        .collect()
+}
+
+#[test]
+fn alerts_fire_and_keep_silent_as_their_tests_say() {
+    let files = files("tests/alerts", "yaml");
+    let paths = files.values().map(|path| path.to_str().unwrap());
+    let args: Vec<&str> = ["test", "rules"].into_iter().chain(paths).collect();
+    tool("promtool", &args);
+}
+
+/// (name, severity)
+type Named = (String, String);
+
+/// Alerts of the file.
+fn named_alerts() -> BTreeSet<Named> {
+    let rules = yaml(format!("{CHART}/files/rules.yaml"));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    alerts(&rules["groups"])
+        .iter()
+        .map(|alert| (text(&alert["alert"]), text(&alert["labels"]["severity"])))
+        .collect()
+}
+
+/// Alerts that a test expects, and names of alerts of which one expects that there is none.
+fn tested() -> (BTreeSet<Named>, BTreeSet<String>) {
+    let (mut firing, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    for path in files("tests/alerts", "yaml").values() {
+        let tests = yaml(path);
+        let tests = tests["tests"].as_array().unwrap().iter();
+        for check in tests.flat_map(|test| test["alert_rule_test"].as_array().unwrap()) {
+            let name = check["alertname"].as_str().unwrap().to_owned();
+            let expected = check["exp_alerts"].as_array().unwrap();
+            if expected.is_empty() {
+                silent.insert(name.clone());
+            }
+            for alert in expected {
+                let severity = alert["exp_labels"]["severity"].as_str().unwrap();
+                firing.insert((name.clone(), severity.to_owned()));
+            }
+        }
+    }
+    (firing, silent)
+}
+
+#[test]
+fn every_alert_is_tested_to_fire_and_not_to_fire() {
+    let alerts = named_alerts();
+    let (firing, silent) = tested();
+    assert_eq!(firing, alerts);
+    assert_eq!(silent, alerts.into_iter().map(|(name, _)| name).collect());
+}
+
+/// In this order on each page.
+const HEADINGS: [&str; 4] = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"];
+
+#[test]
+fn every_alert_leads_to_its_page_and_every_page_is_an_alerts() {
+    let rules = yaml(format!("{CHART}/files/rules.yaml"));
+    for alert in alerts(&rules["groups"]) {
+        let (name, url) = (
+            alert["alert"].as_str().unwrap(),
+            &alert["annotations"]["runbook_url"],
+        );
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        assert_eq!(
+            url.as_str().unwrap(),
+            format!("{repository}/blob/main/docs/runbooks/{name}.md")
+        );
+    }
+    let mut pages = files("docs/runbooks", "md");
+    let index = fs::read_to_string(pages.remove("README").unwrap()).unwrap();
+    let names: BTreeSet<String> = named_alerts().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(pages.keys().cloned().collect::<BTreeSet<String>>(), names);
+    for (name, path) in pages {
+        let page = fs::read_to_string(path).unwrap();
+        assert!(page.starts_with(&format!("# {name}\n")), "{name}");
+        let headings: Vec<&str> = page.lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(headings, HEADINGS, "{name}");
+        assert!(index.contains(&format!("]({name}.md)")), "the index lacks {name}");
+        let queries = named(&page);
+        let unknown: Vec<&String> = queries.iter().filter(|name| !is_known(name)).collect();
+        assert!(unknown.is_empty(), "{name}: docs/metrics.md has no {unknown:?}");
+    }
 }
 
 /// The rules that begin with `alert:`.
