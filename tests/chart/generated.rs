@@ -191,6 +191,7 @@ async fn the_plain_manifests_are_rendered_from_the_chart() {
         names("deploy"),
         [
             "aggregated-roles.yaml",
+            "alertmanager-example.yaml",
             "argocd",
             "crds.yaml",
             "evenkeel.yaml",

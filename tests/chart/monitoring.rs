@@ -184,6 +184,41 @@ fn every_alert_speaks_of_metrics_that_exist_and_says_what_it_means() {
     }
 }
 
+/// (labels, receiver)
+const ROUTES: &[(&[&str], &str)] = &[
+    (&["alertname=EvenkeelStackNotZoneRedundant", "team=shop"], "shop"),
+    (&["alertname=EvenkeelStackNotZoneRedundant"], "platform"),
+    (&["alertname=EvenkeelZoneImpaired", "team=shop"], "platform"),
+    (&["alertname=SomebodyElses"], "platform"),
+];
+
+/// That it notifies once is Alertmanager's own work; here, that it reads the example and speaks of alerts that exist.
+#[test]
+fn alertmanager_takes_the_example_which_speaks_of_alerts_that_exist() {
+    let file = format!("{ROOT}/deploy/alertmanager-example.yaml");
+    tool("amtool", &["check-config", &file]);
+    for (labels, receiver) in ROUTES {
+        let config = format!("--config.file={file}");
+        let verify = format!("--verify.receivers={receiver}");
+        let args = [&["config", "routes", "test", &config, &verify][..], labels].concat();
+        tool("amtool", &args);
+    }
+    let names: BTreeSet<String> = named_alerts().into_iter().map(|(name, _)| name).collect();
+    let example = yaml(file);
+    for rule in example["inhibit_rules"].as_array().unwrap() {
+        for side in ["source_matchers", "target_matchers"] {
+            let matcher = rule[side][0].as_str().unwrap();
+            let exact = matcher
+                .strip_prefix("alertname=\"")
+                .and_then(|m| m.strip_suffix('"'));
+            assert!(
+                exact.is_none_or(|name| names.contains(name)),
+                "{matcher} matches nothing"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_prometheus_rule_holds_the_rules_of_the_file_but_those_excluded() {
     let rules = yaml(format!("{CHART}/files/rules.yaml"));
