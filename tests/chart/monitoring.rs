@@ -238,18 +238,85 @@ async fn the_prometheus_rule_holds_the_rules_of_the_file_but_those_excluded() {
 
 #[tokio::test]
 async fn the_dashboard_is_the_file_and_every_query_speaks_of_metrics_that_exist() {
-    let text = fs::read_to_string(format!("{CHART}/files/dashboard.json")).unwrap();
-    let file: Value = serde_json::from_str(&text).unwrap();
+    let file = dashboard();
     let rendered = objects(&render(Helm::V4, &["--set", "dashboard.enabled=true"]).await);
     let carried = only(&rendered, "ConfigMap")["data"]["evenkeel.json"]
         .as_str()
         .unwrap();
     assert_eq!(serde_json::from_str::<Value>(carried).unwrap(), file);
-    let panels = file["panels"].as_array().unwrap();
-    let queries = panels
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    let queries: Vec<&str> = queries.map(|target| target["expr"].as_str().unwrap()).collect();
-    assert!(queries.len() >= 4, "{queries:?}");
-    queries.into_iter().for_each(assert_known);
+    let queries = queries(&file);
+    assert!(queries.len() >= 25, "{queries:?}");
+    for query in &queries {
+        assert_known(query);
+    }
+}
+
+fn dashboard() -> Value {
+    let text = fs::read_to_string(format!("{CHART}/files/dashboard.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Of the panels, and of the variables by which a stack is chosen.
+fn queries(dashboard: &Value) -> Vec<&str> {
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    targets
+        .map(|target| target["expr"].as_str().unwrap())
+        .chain(variables.filter_map(|variable| variable["query"]["query"].as_str()))
+        .collect()
+}
+
+/// What Grafana makes of a query before Prometheus sees it.
+fn filled_in(query: &str) -> String {
+    let query = query.strip_prefix("label_values(").map_or(query, |call| {
+        let (selector, _) = call.rsplit_once(", ").unwrap();
+        selector
+    });
+    query
+        .replace("$__rate_interval", "2m")
+        .replace("$namespace", "shop")
+        .replace("$name", "web")
+}
+
+#[test]
+fn promtool_can_read_every_query_of_the_dashboard() {
+    let dashboard = dashboard();
+    let rules: Vec<Value> = queries(&dashboard)
+        .into_iter()
+        .enumerate()
+        .map(|(n, query)| serde_json::json!({"record": format!("query:{n}"), "expr": filled_in(query)}))
+        .collect();
+    assert!(
+        rules
+            .iter()
+            .all(|rule| !rule["expr"].as_str().unwrap().contains('$'))
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    // JSON is YAML.
+    let text = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string();
+    fs::write(&file, text).unwrap();
+    tool("promtool", &["check", "rules", file.to_str().unwrap()]);
+}
+
+#[test]
+fn every_panel_has_a_number_a_title_a_description_and_a_place_of_its_own() {
+    let dashboard = dashboard();
+    let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}");
+        if panel["type"] != "row" {
+            assert!(!panel["description"].as_str().unwrap().is_empty(), "{title}");
+            assert!(!panel["targets"].as_array().unwrap().is_empty(), "{title}");
+        }
+        let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        assert!(at("x") + at("w") <= 24, "{title}");
+        for cell in
+            (at("y")..at("y") + at("h")).flat_map(|y| (at("x")..at("x") + at("w")).map(move |x| (x, y)))
+        {
+            assert!(cells.insert(cell), "{title} lies on another panel");
+        }
+    }
 }
