@@ -1,6 +1,13 @@
 //! Alerts and dashboard of the chart: what Prometheus' own tool says of them, and that they speak of metrics that exist.
 
 use super::support::{CHART, ROOT, objects, only, render, yaml};
+use evenkeel::api::conditions::ConditionType;
+use evenkeel::aws::{stats::Outcome, types::ErrorClass};
+use evenkeel::plan::FindingCode;
+use evenkeel::plan::intent::Mode;
+use evenkeel::report::metrics::{Metrics, Scene, StackSample};
+use evenkeel::topology::survival::Survival;
+use evenkeel::topology::{FailoverClass, StackName};
 use evenkeel_testkit::Helm;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +69,53 @@ fn promtool_has_nothing_to_say_against_the_rules() {
     tool(
         "promtool",
         &["check", "rules", "--lint=all", "--lint-fatal", &rules],
+    );
+}
+
+/// What the rules ask for in quotation marks, in the words of the code.
+fn words_of_the_code() -> BTreeSet<String> {
+    let conditions = [
+        ConditionType::Ready,
+        ConditionType::Balanced,
+        ConditionType::ActionBlocked,
+        ConditionType::Stalled,
+    ];
+    let outcomes = [ErrorClass::Throttled, ErrorClass::Denied];
+    conditions
+        .map(|condition| format!("{condition:?}"))
+        .into_iter()
+        .chain(outcomes.map(|class| Outcome::Failed(class).as_str().to_owned()))
+        .chain([
+            format!("{:?}", FailoverClass::Own),
+            format!("{:?}", FindingCode::ReplicationLagHigh),
+            format!("{:?}", Mode::Observe),
+            "metrics".to_owned(),
+        ])
+        .collect()
+}
+
+/// An alert on a value that the code doesn't know would keep silent for ever.
+#[test]
+fn alerts_ask_for_values_that_the_code_gives() {
+    let rules = yaml(format!("{CHART}/files/rules.yaml"));
+    let asked: BTreeSet<String> = alerts(&rules["groups"])
+        .iter()
+        .flat_map(|alert| {
+            let selectors = alert["expr"].as_str().unwrap().split('{').skip(1);
+            let selectors = selectors.map(|rest| rest.split('}').next().unwrap().to_owned());
+            selectors.collect::<Vec<String>>()
+        })
+        .filter(|selector| !selector.starts_with("le="))
+        .map(|selector| selector.split('"').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(asked, words_of_the_code());
+    let metrics = Metrics::new("0.1.0").unwrap();
+    metrics.failover(FailoverClass::Provider, Some(181));
+    let text = metrics.render(&Scene::default()).unwrap();
+    let bucket = r#"evenkeel_failover_seconds_bucket{class="Provider",le="180"} 0"#;
+    assert!(
+        text.contains(bucket),
+        "EvenkeelFailoverSlow asks for le=\"180\": {text}"
     );
 }
 
@@ -319,4 +373,44 @@ fn every_panel_has_a_number_a_title_a_description_and_a_place_of_its_own() {
             assert!(cells.insert(cell), "{title} lies on another panel");
         }
     }
+}
+
+/// One component over three zones, primaries and replicas in each, and nothing found.
+fn usual_stack() -> StackSample {
+    let zones = ["a", "b", "c"];
+    let conditions = fs::read_to_string(format!("{ROOT}/docs/conditions.md")).unwrap();
+    let (_, conditions) = conditions.split_once("## Conditions\n").unwrap();
+    let (conditions, _) = conditions.split_once("## Reasons\n").unwrap();
+    let conditions = conditions.lines().filter_map(|line| line.strip_prefix("| `"));
+    let nodes = |role| zones.map(|zone| (("cache".to_owned(), zone.into(), role), 5));
+    StackSample {
+        zones: zones.map(|zone| (zone.into(), Survival::Survives)).into(),
+        nodes: nodes("primary").into_iter().chain(nodes("replica")).collect(),
+        lag: [("cache".to_owned(), 0.1)].into(),
+        conditions: conditions
+            .map(|row| (row.split('`').next().unwrap().to_owned(), 1))
+            .collect(),
+        ..StackSample::default()
+    }
+}
+
+#[test]
+fn a_stack_has_as_many_series_as_the_document_says() {
+    let metrics = Metrics::new("0.1.0").unwrap();
+    let series = |stacks: usize| {
+        let stacks = (0..stacks).map(|n| (StackName::new("shop", format!("web-{n}")), usual_stack()));
+        let scene = Scene {
+            stacks: stacks.collect(),
+            ..Scene::default()
+        };
+        let text = metrics.render(&scene).unwrap();
+        text.lines().filter(|line| line.contains("name=\"web-")).count()
+    };
+    assert_eq!(series(1), 30);
+    assert_eq!(series(200), 200 * 30);
+    let document = fs::read_to_string(format!("{ROOT}/docs/metrics.md")).unwrap();
+    assert!(
+        document.contains("has 30."),
+        "docs/metrics.md tells another number"
+    );
 }
