@@ -4,7 +4,12 @@
 //!
 //! `cargo bench -p evenkeel --bench scale -- [TRIALS]`; 100 trials unless said otherwise.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod controller;
 mod fleet;
@@ -22,7 +27,7 @@ use trials::quantile;
 const SPEED: f64 = 20.0;
 /// Metrics of the first hours have been bought and everything has been written by then.
 const SETTLES: Duration = Duration::from_secs(150);
-const QUIET: Duration = Duration::from_secs(180);
+const QUIET: Duration = Duration::from_mins(3);
 
 #[tokio::main]
 async fn main() {
@@ -43,7 +48,10 @@ async fn main() {
     let (rss, peak) = controller.memory();
     let (calls_before, writes_before) = (sim.mark(), fleet.writes(&kube));
     tokio::time::sleep(QUIET).await;
-    let minutes = QUIET.as_secs_f64() / 60.0;
+    let per_minute = |count: usize| {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        f64::from(count) / (QUIET.as_secs_f64() / 60.0)
+    };
     let calls = sim.calls_since(calls_before).len();
     let writes = fleet.writes(&kube) - writes_before;
     controller.stop().await;
@@ -74,12 +82,12 @@ async fn main() {
     row(
         "AWS calls in a quiet minute",
         "",
-        format!("{:.0}", calls as f64 / minutes),
+        format!("{:.0}", per_minute(calls)),
     );
     row(
         "Kubernetes writes in a quiet minute, besides the lease",
         "0",
-        format!("{:.1}", writes as f64 / minutes),
+        format!("{:.1}", per_minute(writes)),
     );
     row(
         &format!(
@@ -87,12 +95,12 @@ async fn main() {
             delays.len()
         ),
         "",
-        format!("{:.0} ms", quantile(&delays, 0.5)),
+        format!("{:.0} ms", quantile(&delays, 50)),
     );
     row(
         "the same: p99",
         "≤ 1 s",
-        format!("{:.0} ms", quantile(&delays, 0.99)),
+        format!("{:.0} ms", quantile(&delays, 99)),
     );
 }
 

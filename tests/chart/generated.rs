@@ -185,14 +185,18 @@ async fn the_plain_manifests_are_rendered_from_the_chart() {
     check_file("deploy/aggregated-roles.yaml", &format!("{PLAIN}{roles}"));
     let workload = plain(&["deployment", "service", "poddisruptionbudget"]).await;
     check_file("deploy/evenkeel.yaml", &format!("{PLAIN}{workload}"));
+    let rules = fs::read_to_string(format!("{CHART}/files/rules.yaml")).unwrap();
+    check_file("deploy/prometheus-rules.yaml", &format!("{PLAIN}{rules}"));
     assert_eq!(
         names("deploy"),
         [
             "aggregated-roles.yaml",
+            "alertmanager-example.yaml",
             "argocd",
             "crds.yaml",
             "evenkeel.yaml",
             "kustomization.yaml",
+            "prometheus-rules.yaml",
             "rbac.yaml"
         ],
         "what nothing generates any more misleads"
