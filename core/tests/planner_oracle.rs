@@ -118,17 +118,19 @@ fn every_stack_of_four_shards_in_three_zones_with_three_nodes_is_planned_best() 
     assert_eq!(compare_all(4, |_| true), 18_802);
 }
 
+/// Few enough combinations to try them all.
+const SMALL_AND_ODD: Shape = Shape {
+    shards: 3,
+    zones: 4,
+    nodes: 4,
+    odd: 6,
+};
+
 #[test]
 fn small_odd_stacks_are_planned_as_the_oracle_would() {
-    let shape = Shape {
-        shards: 3,
-        zones: 4,
-        nodes: 4,
-        odd: 6,
-    };
     let mut compared = 0;
     for seed in 0..3000 {
-        let drawn = draw(seed, shape);
+        let drawn = draw(seed, SMALL_AND_ODD);
         if Oracle::new(&drawn.stage).combinations() <= 20_000 {
             assert_best(&drawn.stage, &drawn.words);
             compared += 1;
@@ -156,15 +158,9 @@ fn compare_with_solver(seeds: std::ops::Range<u64>, shape: Shape) -> usize {
 
 #[test]
 fn a_solver_finds_what_trying_everything_finds() {
-    let shape = Shape {
-        shards: 3,
-        zones: 4,
-        nodes: 4,
-        odd: 6,
-    };
     let mut compared = 0;
     for seed in 0..300 {
-        let drawn = draw(seed, shape);
+        let drawn = draw(seed, SMALL_AND_ODD);
         let oracle = Oracle::new(&drawn.stage);
         let Some(best) = solver::best(&oracle) else {
             continue;

@@ -258,14 +258,6 @@ impl AwsError {
         format!("{}:{}", self.service, self.operation)
     }
 
-    /// AWS knows who asks, and that one may not: not wrong, unknown or expired credentials.
-    pub fn lacks_permission(&self) -> bool {
-        matches!(
-            bare(&self.code),
-            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized"
-        )
-    }
-
     /// What a person can do about it, where there is something to do.
     pub fn advice(&self) -> Option<String> {
         let text = match bare(&self.code) {

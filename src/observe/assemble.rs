@@ -10,7 +10,7 @@ use super::health::{NodeHealth, Survey, Vote, survey_of};
 use super::roles::{EVENTS_BROKEN_AFTER, Ground, Primary, Unproven, primaries};
 use super::view::{RegionView, Seen, Tags};
 use super::zones::ZoneWatch;
-use crate::aws::types::{AwsError, CacheGroup, CacheMember};
+use crate::aws::types::{AwsError, CacheGroup, CacheMember, ErrorClass};
 use crate::plan::history::History;
 use crate::plan::intent::CacheIntent;
 use crate::plan::{Intent, Purpose};
@@ -108,7 +108,10 @@ fn component(look: &Look<'_>, evidence: &Evidence<'_>, cache: &CacheIntent) -> C
 fn absent(look: &Look<'_>, resource: ResourceKey) -> Component {
     let listed = &look.view.listed;
     let (status, gaps) = match (&listed.error, listed.complete_at) {
-        (Some(error), _) if error.lacks_permission() => (ResourceStatus::Denied, Vec::new()),
+        (Some(error), _) if error.class == ErrorClass::Denied => (
+            ResourceStatus::Denied,
+            vec![Gap::Description(never_read(Some(error)))],
+        ),
         (_, Some(_)) => (ResourceStatus::Missing, description_gap(look, listed.complete_at)),
         (error, None) => (
             ResourceStatus::Unknown,
@@ -141,7 +144,11 @@ fn never_read(error: Option<&AwsError>) -> String {
         || "the replication groups have not been listed yet".to_owned(),
         |error| {
             let advice = error.advice().map_or_else(String::new, |a| format!(". {a}"));
-            format!("the replication groups could not be listed: {error}{advice}")
+            let error = error.to_string();
+            format!(
+                "the replication groups could not be listed: {}{advice}",
+                error.trim_end_matches('.')
+            )
         },
     )
 }

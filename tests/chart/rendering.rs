@@ -6,6 +6,16 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 
+/// Takes manifests on standard input and stores nothing; an unknown field is an error.
+const DRY_RUN: [&str; 6] = [
+    "apply",
+    "--server-side",
+    "--dry-run=server",
+    "--validate=strict",
+    "-f",
+    "-",
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn helm_finds_nothing_to_complain_about() {
     for helm in Helm::BOTH {
@@ -29,15 +39,7 @@ async fn a_real_api_server_accepts_every_object_to_the_last_field() {
             sorted(&objects(&by_three)),
             "{name}: by Helm 4 and 3"
         );
-        let apply = [
-            "apply",
-            "--server-side",
-            "--dry-run=server",
-            "--validate=strict",
-            "-f",
-            "-",
-        ];
-        let ran = admin.kubectl_with(&apply, &by_four).await.unwrap();
+        let ran = admin.kubectl_with(&DRY_RUN, &by_four).await.unwrap();
         assert_eq!(ran.status, 0, "{name}: {}", ran.stderr);
         assert_eq!(ran.stdout.lines().count(), parsed.len(), "{name}: {}", ran.stdout);
     }
@@ -260,15 +262,7 @@ async fn releases_and_namespaces_may_be_called_by_numbers() {
         "fullnameOverride=keel,crds.enabled=false,log.filter=info #1",
     ]);
     let manifest = Helm::V4.run(&args).await.unwrap().ok().unwrap();
-    let apply = [
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--validate=strict",
-        "-f",
-        "-",
-    ];
-    let ran = admin.kubectl_with(&apply, &manifest).await.unwrap();
+    let ran = admin.kubectl_with(&DRY_RUN, &manifest).await.unwrap();
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let deployment = only(&objects(&manifest), "Deployment").clone();
     let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];

@@ -99,10 +99,10 @@ pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>(mode: Mo
         "nothing was observed, and people must mend it\n{}",
         rig.story().await
     );
-    let story = rig.story().await;
+    let message = condition_message(&status, "Ready");
     assert!(
-        story.contains("elasticache:DescribeReplicationGroups"),
-        "the missing permission is named\n{story}"
+        message.contains("add the IAM action elasticache:DescribeReplicationGroups"),
+        "the missing permission is named: {message}"
     );
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }

@@ -19,15 +19,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The zones of the spec, and those outside it in which nodes of its components stand.
 fn zones(input: &Input<'_>) -> BTreeSet<ZoneName> {
-    let wanted = |name: &&ComponentName| input.intent.caches.contains_key(*name);
-    let components = &input.topology.components;
+    let components = input.topology.components.iter();
     let nodes = components
-        .keys()
-        .filter(wanted)
-        .flat_map(|name| components[name].shards.values())
+        .filter(|(name, _)| input.intent.caches.contains_key(*name))
+        .flat_map(|(_, component)| component.shards.values())
         .flat_map(|shard| shard.nodes.values());
-    let stand = nodes.map(|node| node.zone.clone());
-    input.intent.zones.keys().cloned().chain(stand).collect()
+    let elsewhere = nodes.map(|node| node.zone.clone());
+    input.intent.zones.keys().cloned().chain(elsewhere).collect()
 }
 
 /// One verdict for each zone and each component of the intent, in that order.

@@ -123,29 +123,30 @@ fn a_group_is_missing_only_after_a_complete_listing_without_it() {
     );
     world.view.listed.error = Some(failed(ErrorClass::Transient));
     assert_eq!(cache(&seen(&world, "12:10")).status, ResourceStatus::Unknown);
-    world.view.listed.error = Some(refused("AccessDeniedException"));
+    world.view.listed.error = Some(failed(ErrorClass::Denied));
     assert_eq!(cache(&seen(&world, "12:10")).status, ResourceStatus::Denied);
 }
 
-fn refused(code: &str) -> AwsError {
-    AwsError {
-        code: code.to_owned(),
-        ..failed(ErrorClass::Denied)
-    }
-}
-
 #[test]
-fn credentials_that_aws_does_not_accept_are_no_missing_permission() {
-    let mut world = World::new("12:10");
-    world.view.listed.complete_at = None;
-    world.view.listed.error = Some(refused("ExpiredToken"));
-    let topology = seen(&world, "12:10");
-    assert_eq!(cache(&topology).status, ResourceStatus::Unknown);
-    let told = cache(&topology).gaps[0].sentence();
+fn wrong_credentials_are_told_as_such_and_not_as_a_missing_permission() {
+    let told = |code: &str| {
+        let mut world = World::new("12:10");
+        world.view.listed.complete_at = None;
+        world.view.listed.error = Some(AwsError {
+            code: code.to_owned(),
+            ..failed(ErrorClass::Denied)
+        });
+        let topology = seen(&world, "12:10");
+        assert_eq!(cache(&topology).status, ResourceStatus::Denied);
+        cache(&topology).gaps[0].sentence().to_owned()
+    };
+    let expired = told("ExpiredToken");
     assert!(
-        told.contains("The AWS session has expired: sign in again"),
-        "{told}"
+        expired.contains("The AWS session has expired: sign in again"),
+        "{expired}"
     );
+    let lacking = told("AccessDeniedException");
+    assert!(lacking.contains("add the IAM action"), "{lacking}");
 }
 
 #[test]

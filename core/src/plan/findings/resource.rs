@@ -53,9 +53,14 @@ fn status(about: &mut About<'_, '_>) {
         ResourceStatus::Denied => (
             FindingCode::AccessDenied,
             Severity::Critical,
-            format!(
-                "AWS refuses to describe replication group {id} in {region}. Grant the read-only actions that the \
-                 documentation lists."
+            about.component.gaps.first().map_or_else(
+                || {
+                    format!(
+                        "AWS refuses to describe replication group {id} in {region}. Grant the read-only actions that \
+                         the documentation lists."
+                    )
+                },
+                |gap| format!("AWS refuses to describe replication group {id} in {region}: {}.", gap.sentence()),
             ),
         ),
         ResourceStatus::Creating => (FindingCode::ResourceBusy, Severity::Info, busy("being created")),
