@@ -1,8 +1,9 @@
 //! How fast we ask: token buckets per service, slower after a throttle, faster again with every success.
 //!
-//! Pure: time and randomness are arguments. AWS publishes no rates for these calls; the ceilings leave most of an
-//! account's usual budget to others. Example: ceiling 5/s; three throttles in a row make it 2.5, 1.25, 1 (the floor);
-//! forty successes later it is 5 again.
+//! Pure: time and randomness are arguments. AWS publishes no rates for ElastiCache's calls, and a quota of 50 a second
+//! for GetMetricData (CloudWatch User Guide, *CloudWatch service quotas*); the ceilings leave most of an account's usual
+//! budget to others. A burst lets a large fleet be read once at a go, page after page. Example: ceiling 5/s; three
+//! throttles in a row make it 2.5, 1.25, 1 (the floor); forty successes later it is 5 again.
 
 use super::types::{AwsError, ErrorClass};
 use jiff::{SignedDuration, Timestamp};
@@ -28,9 +29,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            elasticache_reads: Bucket::new(5.0, 20.0),
+            elasticache_reads: Bucket::new(10.0, 60.0),
             elasticache_writes: Bucket::new(1.0, 3.0),
-            cloudwatch: Bucket::new(5.0, 10.0),
+            cloudwatch: Bucket::new(10.0, 30.0),
             sts: Bucket::new(1.0, 2.0),
         }
     }

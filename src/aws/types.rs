@@ -96,15 +96,6 @@ pub enum Metric {
     ReplicationLag,
 }
 
-/// The points of one node, newest last: (minute, value).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct NodePoints {
-    /// `IsMaster`: 1 = primary.
-    pub is_master: Vec<(Timestamp, f64)>,
-    /// `ReplicationLag`, seconds.
-    pub replication_lag: Vec<(Timestamp, f64)>,
-}
-
 /// What a failed call means, whatever its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorClass {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Statuses written at a time: enough to hide the round trips, too few to trouble an API server.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// The status of each stack as it was published last.
 pub struct Publisher {
@@ -31,7 +31,8 @@ pub struct Publisher {
 
 struct Published {
     uid: String,
-    status: HAStackStatus,
+    /// Shared with what the watch shows, once it shows the same.
+    status: Arc<HAStackStatus>,
     sample: StackSample,
     /// What the last log line said.
     logged: Option<Logged>,
@@ -64,7 +65,9 @@ impl Publisher {
         // What is known of an object of the same name that is gone says nothing of this one.
         let report = report.filter(|r| r.wish.identity.as_ref() == Some(&seen.uid));
         let known = self.last.remove(stack).filter(|p| p.uid == seen.uid);
-        let before = known.as_ref().map_or(seen.status.as_ref(), |p| Some(&p.status));
+        let before = known
+            .as_ref()
+            .map_or(seen.status.as_deref(), |p| Some(&*p.status));
         let (status, sample, logged) = match (report, &seen.intent) {
             (Some(report), _) => judged(report, before, now),
             (None, Err(why)) => (
@@ -88,10 +91,15 @@ impl Publisher {
             line.log(decision);
         }
         // What the watch shows may lag behind our own write; applying the same again changes nothing.
-        let written = seen.status.as_ref() == Some(&status)
-            || known
-                .as_ref()
-                .is_some_and(|p| p.written && p.status == status && !self.was_overwritten(stack, &seen, p));
+        let (written, status) = match &seen.status {
+            Some(shown) if **shown == status => (true, shown.clone()),
+            _ => {
+                let stands = |p: &&Published| {
+                    p.written && *p.status == status && !self.was_overwritten(stack, &seen, p)
+                };
+                (known.as_ref().is_some_and(|p| stands(&p)), Arc::new(status))
+            }
+        };
         let uid = seen.uid;
         self.last.insert(
             stack.clone(),
@@ -184,7 +192,7 @@ fn judged(
 }
 
 async fn write_one(objects: &Objects, stack: &StackName, published: &Published) -> Result<(), Failure> {
-    let status = serde_json::to_value(&published.status).map_err(|e| Failure::Invalid(e.to_string()))?;
+    let status = serde_json::to_value(&*published.status).map_err(|e| Failure::Invalid(e.to_string()))?;
     let basis = Basis {
         uid: &published.uid,
         resource_version: None,

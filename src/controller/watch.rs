@@ -25,6 +25,8 @@ use tokio::sync::Notify;
 
 /// A watch is begun anew this often, so that a connection that died silently is noticed soon after.
 const WATCH_SECONDS: u32 = 60;
+/// Objects in one page of a listing: a page is held in memory whole, with everything that we don't keep.
+const PAGE: u32 = 100;
 /// A watch in trouble for this long is no longer a passing one.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait between two tries at a watch.
@@ -40,9 +42,9 @@ pub struct Seen {
     pub resource_version: String,
     pub generation: Option<i64>,
     /// What it wants, or what is wrong with it.
-    pub intent: Result<Intent, String>,
+    pub intent: Result<Arc<Intent>, String>,
     /// Its status without the record; `None` where there is none or it can't be understood.
-    pub status: Option<HAStackStatus>,
+    pub status: Option<Arc<HAStackStatus>>,
     /// `status.record`.
     pub record: Option<String>,
 }
@@ -71,8 +73,8 @@ impl Seen {
             uid: metadata.uid.clone()?,
             resource_version: metadata.resource_version.clone()?,
             generation: metadata.generation,
-            intent: read(object),
-            status: status.filter(|s| *s != HAStackStatus::default()),
+            intent: read(object).map(Arc::new),
+            status: status.filter(|s| *s != HAStackStatus::default()).map(Arc::new),
             record,
         };
         Some((name, seen))
@@ -127,7 +129,7 @@ pub struct Cache {
 struct Inner {
     scopes: BTreeMap<Scope, Watched>,
     /// The last good intent of each object, by uid.
-    good: BTreeMap<StackName, (String, Intent)>,
+    good: BTreeMap<StackName, (String, Arc<Intent>)>,
     wishes: Arc<BTreeMap<StackName, Wish>>,
     dirty: BTreeSet<StackName>,
 }
@@ -279,7 +281,11 @@ impl Inner {
         }
     }
 
-    fn put(&mut self, scope: &Scope, name: StackName, seen: Seen) {
+    fn put(&mut self, scope: &Scope, name: StackName, mut seen: Seen) {
+        let known = self.good.get(&name).map(|(_, intent)| intent);
+        if let Some(same) = known.filter(|known| seen.intent.as_ref() == Ok(known)) {
+            seen.intent = Ok(same.clone());
+        }
         let wish = self.wish(&name, &seen);
         if self.wishes.get(&name) != wish.as_ref() {
             let wishes = Arc::make_mut(&mut self.wishes);
@@ -345,7 +351,7 @@ pub async fn watch(client: Client, scope: Scope, cache: Arc<Cache>) {
         Some(namespace) => Api::namespaced_with(client, namespace, &resource()),
         None => Api::all_with(client, &resource()),
     };
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     let mut events = watcher(api.clone(), config).backoff(Ladder::default()).boxed();
     loop {
         match tokio::time::timeout(PROBE, events.try_next()).await {

@@ -8,6 +8,7 @@ use crate::plan::{Decision, Guardrail, Hold, Intent};
 use crate::topology::{Health, Topology, ZoneState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Even the quietest stack is looked at this often: its view must not grow old unnoticed.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(4);
@@ -17,7 +18,7 @@ const LOOK_SOON: SignedDuration = SignedDuration::from_mins(1);
 /// What the shell wants of one stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
-    pub intent: Intent,
+    pub intent: Arc<Intent>,
     /// The newest manifest can't be accepted: judge by `intent` (the last good one), do nothing.
     pub frozen: Option<String>,
     pub generation: Option<i64>,
@@ -216,7 +217,7 @@ mod tests {
             ..hold(None)
         };
         let mut stack = Stack::new(Wish {
-            intent: intent("g"),
+            intent: Arc::new(intent("g")),
             frozen: Some("web.yaml: spec.zones is empty".to_owned()),
             generation: None,
             identity: None,

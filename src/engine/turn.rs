@@ -13,14 +13,24 @@ use crate::observe::{Wanted, ZoneWatch};
 use crate::plan::Purpose;
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
 use crate::topology::{FailoverClass, StackName, ZoneName};
+use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stack whose record or region can't be read.
 const UNREAD_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
+/// Stacks judged and stored at a time: enough to hide the round trips, too few to trouble an API server.
+const AT_ONCE: usize = 16;
+
 /// A failover of unknown class is told as such after this long.
 const CLASS_SETTLES: SignedDuration = SignedDuration::from_mins(15);
+
+/// One judgement, and the fleet that it was made with.
+struct Judged {
+    judgement: Judgement,
+    fleet: Fleet,
+}
 
 impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     pub(super) fn take_wishes(&mut self, wishes: &BTreeMap<StackName, Wish>) {
@@ -136,8 +146,8 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         }
         let roll = self.roll();
         let common = self.common();
-        for name in &awake {
-            self.judge(name, &roll, &common).await;
+        for some in awake.chunks(AT_ONCE) {
+            self.judge(some, &roll, &common).await;
         }
     }
 
@@ -212,29 +222,62 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         roll.fleet(member, common, &self.settings.limits)
     }
 
-    /// Judges one stack and stores what follows for its record.
-    async fn judge(&mut self, name: &StackName, roll: &Roll, common: &Common) {
+    /// Judges some stacks and stores what follows for their records, side by side.
+    async fn judge(&mut self, names: &[StackName], roll: &Roll, common: &Common) {
         let now = self.clock.now();
-        let Some(fleet) = self.stacks.get(name).map(|s| self.fleet(s, roll, common)) else {
-            return;
-        };
-        let Some(stack) = self.stacks.get_mut(name) else {
-            return;
-        };
+        let judged: BTreeMap<StackName, Judged> = names
+            .iter()
+            .filter_map(|name| Some((name.clone(), self.judge_one(name, roll, common, now)?)))
+            .collect();
+        let store = &self.store;
+        let stacks = self.stacks.iter_mut();
+        let pending = stacks.filter_map(|(name, stack)| Some((stack, name, judged.get(name)?)));
+        let saves = pending.map(async |(stack, name, judged)| {
+            let stored = save(stack, store, &judged.judgement.history).await;
+            stored.then(|| name.clone())
+        });
+        let stored: Vec<Option<StackName>> = futures::stream::iter(saves)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let stored: BTreeSet<StackName> = stored.into_iter().flatten().collect();
+        for (name, judged) in judged {
+            let stored = stored.contains(&name);
+            self.adopt(&name, judged, stored, now);
+        }
+    }
+
+    /// `None` where nothing can be judged: it is looked at again soon.
+    fn judge_one(
+        &mut self,
+        name: &StackName,
+        roll: &Roll,
+        common: &Common,
+        now: Timestamp,
+    ) -> Option<Judged> {
+        let fleet = self.fleet(self.stacks.get(name)?, roll, common);
+        let stack = self.stacks.get_mut(name)?;
         stack.awake = false;
-        let Some(region) = self.regions.get_mut(&stack.key) else {
-            return;
-        };
+        let region = self.regions.get(&stack.key)?;
         let Some(judgement) = judge_once(stack, region, &fleet, now) else {
             stack.wake_at = Some(now + UNREAD_AGAIN);
             self.changed.insert(name.clone());
-            return;
+            return None;
         };
         self.judged += 1;
-        let stored = save(stack, &self.store, &judgement.history).await;
-        hurry(stack, region, now);
-        let finished = judgement.finished.clone();
-        if stack.adopt(judgement, fleet, now) {
+        Some(Judged { judgement, fleet })
+    }
+
+    /// Takes over what was judged; nothing that isn't stored is told of.
+    fn adopt(&mut self, name: &StackName, judged: Judged, stored: bool, now: Timestamp) {
+        let Some(stack) = self.stacks.get_mut(name) else {
+            return;
+        };
+        if let Some(region) = self.regions.get_mut(&stack.key) {
+            hurry(stack, region, now);
+        }
+        let finished = judged.judgement.finished.clone();
+        if stack.adopt(judged.judgement, judged.fleet, now) {
             self.changed.insert(name.clone());
         }
         if stored {
@@ -243,16 +286,14 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             }
             self.note_failovers(name, now);
         } else {
-            self.stacks
-                .entry(name.clone())
-                .and_modify(|s| s.wake_at = Some(now + UNREAD_AGAIN));
+            stack.wake_at = Some(now + UNREAD_AGAIN);
         }
     }
 
     pub(super) async fn judge_now(&mut self, name: &StackName) {
         self.load_record(name).await;
         let (roll, common) = (self.roll(), self.common());
-        self.judge(name, &roll, &common).await;
+        self.judge(std::slice::from_ref(name), &roll, &common).await;
     }
 
     /// Counts failures in a row; too many close the gate.

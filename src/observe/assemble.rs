@@ -277,7 +277,7 @@ fn health(evidence: &Evidence<'_>, id: &NodeId, member: &CacheMember) -> (Health
 /// The newest measurement, if it was current when last asked for and is young enough for the purpose.
 fn lag(look: &Look<'_>, id: &NodeId, promoted: Option<Timestamp>) -> Option<SignedDuration> {
     let log = look.view.points.get(id)?;
-    let (at, seconds) = *log.points.replication_lag.last()?;
+    let (at, seconds) = log.replication_lag?;
     let limit = match look.purpose {
         Purpose::Propose => LAG_STANDS,
         Purpose::Act { .. } => LAG_FRESH,

@@ -145,9 +145,8 @@ impl Scene<'_> {
         let said = others
             .clone()
             .filter_map(|id| {
-                let points = &self.view.points.get(id)?.points.is_master;
-                let (at, value) = points.iter().rev().find(|(at, _)| *at <= now.at)?;
-                (*value > 0.5).then_some((*at, id))
+                let (at, value) = self.view.points.get(id)?.is_master.last_until(now.at)?;
+                (value > 0.5).then_some((at, id))
             })
             .max();
         if let Some((_, id)) = said {
@@ -208,12 +207,10 @@ impl Scene<'_> {
     /// The node's last sign of life before the promotion, if silence followed: it was lost then or within a minute.
     fn lost_at(&self, node: &NodeId, promoted: Timestamp) -> Option<Timestamp> {
         let log = self.view.points.get(node)?;
-        let points = &log.points.is_master;
-        let next = points.partition_point(|(at, _)| *at <= promoted);
-        let (last, _) = points.get(next.checked_sub(1)?)?;
-        let heard = points.get(next).map(|(at, _)| *at);
+        let (last, _) = log.is_master.last_until(promoted)?;
+        let heard = log.is_master.first_after(promoted).map(|(at, _)| at);
         let silent_until = heard.or(log.asked.map(|a| a.to))?;
-        (silent_until.duration_since(*last) > LOST).then_some(*last)
+        (silent_until.duration_since(last) > LOST).then_some(last)
     }
 
     fn provider(&self, from: Option<&NodeId>, lost_at: Option<Timestamp>, promotion: &Promotion) -> bool {

@@ -267,10 +267,9 @@ fn pulse(log: Option<&PointLog>, life: Life, unbroken: Option<Timestamp>) -> Pul
     };
     let born = life.new_since;
     let mut points = log
-        .points
         .is_master
         .iter()
-        .map(|(at, _)| *at)
+        .map(|(at, _)| at)
         .filter(|at| born.is_none_or(|b| *at + MINUTE > b))
         .rev();
     let newest = points.next();
@@ -396,9 +395,7 @@ impl Beat<'_> {
                 let Pulse::Beats { run } = s.pulse else {
                     return None;
                 };
-                let points = &s.log?.points.is_master;
-                let next = points.partition_point(|(at, _)| *at < since.max(run));
-                points.get(next).map(|(at, _)| *at)
+                s.log?.is_master.first_since(since.max(run)).map(|(at, _)| at)
             })
             .min()
     }

@@ -16,6 +16,7 @@ mod pollers;
 mod purchases;
 pub mod roles;
 mod schedule;
+pub mod series;
 mod store;
 pub mod view;
 pub mod zones;

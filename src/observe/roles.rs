@@ -197,12 +197,12 @@ fn claims<'a>(ground: &Ground<'a>, shard: &'a CacheShard, last: Option<&Promotio
         let asked_to = asked.map(|a| a.to);
         let point = log
             .filter(|_| !ground.impaired.contains(&member.zone))
-            .and_then(|l| l.points.is_master.iter().rev().find(|p| counts(**p, last)));
+            .and_then(|l| l.is_master.iter().rev().find(|p| counts(*p, last)));
         if let (Some((at, value)), Some(asked)) = (point, asked) {
             claims.push(Claim {
                 node,
-                at: *at,
-                primary: is_one(*value),
+                at,
+                primary: is_one(value),
                 source: RoleSource::Metric,
                 read_at: asked.at,
                 asked_to,

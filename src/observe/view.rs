@@ -2,7 +2,8 @@
 //!
 //! A view is a value. Judging it (health, roles, zone states, failovers) happens in the pure modules beside it.
 
-use crate::aws::types::{AwsError, CacheEvent, CacheGroup, EventSource, Metric, NodePoints};
+use super::series::Series;
+use crate::aws::types::{AwsError, CacheEvent, CacheGroup, EventSource, Metric};
 use crate::topology::{AccountId, NodeId, Region};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +95,10 @@ impl EventLog {
 /// The metric points of one node.
 #[derive(Clone, Debug, Default)]
 pub struct PointLog {
-    pub points: NodePoints,
+    /// `IsMaster`: 1 = primary.
+    pub is_master: Series,
+    /// The newest `ReplicationLag`, in seconds.
+    pub replication_lag: Option<(Timestamp, f64)>,
     /// When CloudWatch last answered about this node's `IsMaster` (with or without points). `from` reaches back
     /// over earlier answers as long as they join without a hole.
     pub asked: Option<Asked>,
@@ -111,25 +115,25 @@ pub struct Asked {
     pub to: Timestamp,
 }
 
-/// How long points are kept, besides a node's last one, which is kept for ever: it says since when a node is silent.
+/// How long points of `IsMaster` are kept, besides a node's last one, which is kept for ever: it says since when a node is silent.
 pub const POINTS_KEPT: SignedDuration = SignedDuration::from_hours(3);
 
 impl PointLog {
     /// Takes in CloudWatch's complete answer to one question. An answer that is partial or failed is no answer.
     pub fn absorb(&mut self, metric: Metric, asked: Asked, answer: &[(Timestamp, f64)]) {
-        let (points, last) = match metric {
-            Metric::IsMaster => (&mut self.points.is_master, &mut self.asked),
-            Metric::ReplicationLag => (&mut self.points.replication_lag, &mut self.lag_asked),
-        };
-        points.extend_from_slice(answer);
-        // Stable: of two values for one minute the later answer's stands last and is kept.
-        points.sort_by_key(|(at, _)| *at);
-        points.reverse();
-        points.dedup_by_key(|(at, _)| *at);
-        points.reverse();
         let oldest = asked.at - POINTS_KEPT;
-        let newest = points.last().copied();
-        points.retain(|point| point.0 >= oldest || Some(*point) == newest);
+        let last = match metric {
+            Metric::IsMaster => {
+                self.is_master.absorb(answer, oldest);
+                &mut self.asked
+            }
+            Metric::ReplicationLag => {
+                let known = self.replication_lag.into_iter().chain(answer.iter().copied());
+                // Of two values for one minute the later answer's is the last of the greatest.
+                self.replication_lag = known.max_by_key(|(at, _)| *at);
+                &mut self.lag_asked
+            }
+        };
         let joined = last.filter(|old| old.to >= asked.from && old.from < asked.from);
         *last = Some(Asked {
             from: joined
@@ -170,10 +174,10 @@ mod tests {
             &[(minute(9), 1.0), (minute(8), 1.0)],
         );
         assert_eq!(
-            log.points.is_master,
-            vec![(minute(7), 0.0), (minute(8), 1.0), (minute(9), 1.0)]
+            log.is_master.iter().collect::<Vec<_>>(),
+            [(minute(7), 0.0), (minute(8), 1.0), (minute(9), 1.0)]
         );
-        assert_eq!(log.points.replication_lag, vec![]);
+        assert_eq!(log.replication_lag, None);
         assert_eq!(
             log.asked,
             Some(Asked {
@@ -185,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_lag_stands_and_a_later_answer_corrects_it() {
+        let mut log = PointLog::default();
+        let lag = Metric::ReplicationLag;
+        log.absorb(lag, asked(10, 0), &[(minute(8), 0.2), (minute(7), 0.9)]);
+        assert_eq!(log.replication_lag, Some((minute(8), 0.2)));
+        log.absorb(lag, asked(11, 0), &[(minute(7), 0.4), (minute(8), 0.3)]);
+        assert_eq!(log.replication_lag, Some((minute(8), 0.3)));
+        log.absorb(lag, asked(12, 0), &[(minute(6), 0.7)]);
+        assert_eq!(log.replication_lag, Some((minute(8), 0.3)));
+        assert_eq!(log.asked, None);
+    }
+
+    #[test]
     fn the_last_point_of_a_silent_node_is_never_forgotten() {
         let mut log = PointLog::default();
         log.absorb(
@@ -193,7 +210,7 @@ mod tests {
             &[(minute(7), 0.0), (minute(8), 1.0)],
         );
         log.absorb(Metric::IsMaster, asked(2_000, 1_985), &[]);
-        assert_eq!(log.points.is_master, vec![(minute(8), 1.0)]);
+        assert_eq!(log.is_master.iter().collect::<Vec<_>>(), [(minute(8), 1.0)]);
         // A hole of unasked hours does not count as asked.
         assert_eq!(log.asked, Some(asked(2_000, 1_985)));
     }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// One folder and what its manifests said last.
@@ -175,7 +176,7 @@ impl Folder {
 
 fn wish(accepted: &Accepted, frozen: Option<String>) -> Wish {
     Wish {
-        intent: accepted.intent.clone(),
+        intent: Arc::new(accepted.intent.clone()),
         frozen,
         generation: None,
         identity: None,

@@ -18,9 +18,15 @@ pub fn helm_tools() -> Result<&'static Path, RigError> {
     told_by("helm-tools", &FOLDER)
 }
 
-fn told_by(script: &'static str, folder: &'static OnceLock<PathBuf>) -> Result<&'static Path, RigError> {
-    if let Some(folder) = folder.get() {
-        return Ok(folder);
+/// The program that reads objects as kstatus does, as `hack/kstatus/path` tells it, which builds it likewise.
+pub(crate) fn kstatus_program() -> Result<&'static Path, RigError> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    told_by("kstatus/path", &PROGRAM)
+}
+
+fn told_by(script: &'static str, told: &'static OnceLock<PathBuf>) -> Result<&'static Path, RigError> {
+    if let Some(path) = told.get() {
+        return Ok(path);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hack").join(script);
     let output = Command::new(&path)
@@ -31,6 +37,6 @@ fn told_by(script: &'static str, folder: &'static OnceLock<PathBuf>) -> Result<&
     if !output.status.success() {
         return Err(RigError::Script(script));
     }
-    let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok(folder.get_or_init(|| PathBuf::from(told)))
+    let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(told.get_or_init(|| PathBuf::from(path)))
 }

@@ -51,7 +51,7 @@ fn wishes(groups: usize) -> BTreeMap<StackName, Wish> {
     let read = intake::read(&sources);
     assert_eq!(read.problems, []);
     let wish = |accepted: intake::Accepted| Wish {
-        intent: accepted.intent,
+        intent: Arc::new(accepted.intent),
         frozen: None,
         generation: None,
         identity: None,
@@ -263,7 +263,7 @@ async fn a_fleet_in_need_is_served_at_the_pace_of_the_budget_not_of_the_polls() 
     };
     let mut fleet = Fleet::started(&aws, groups, settings);
     for wish in fleet.wishes.values_mut() {
-        wish.intent.mode = Mode::Enforce;
+        Arc::make_mut(&mut wish.intent).mode = Mode::Enforce;
     }
     let end = aws.sim.now() + SignedDuration::from_mins(40);
     while aws.sim.now() < end && aws.mutating().len() < groups {

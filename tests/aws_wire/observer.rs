@@ -59,10 +59,9 @@ async fn a_survey_reads_everything_once() {
     let primary = &view.points[&NodeId::from("sessions-0001-001")];
     assert!(
         primary
-            .points
             .is_master
             .iter()
-            .any(|(_, value)| (*value - 1.0).abs() < 1e-9)
+            .any(|(_, value)| (value - 1.0).abs() < 1e-9)
     );
     assert!(primary.asked.is_some());
     assert_eq!(view.metrics.complete_at, Some(now));

@@ -237,7 +237,7 @@ impl Interest {
 /// Silent for longer than ingestion explains.
 fn late_by_now(view: &RegionView, id: &NodeId) -> bool {
     view.points.get(id).is_some_and(|log| {
-        let last = log.points.is_master.last().map(|(at, _)| *at);
+        let last = log.is_master.last().map(|(at, _)| at);
         log.asked
             .zip(last)
             .is_some_and(|(asked, last)| asked.to.duration_since(last) >= SILENCE)
@@ -338,8 +338,8 @@ impl Doubts<'_> {
     fn lag_is_high(&self) -> bool {
         self.replicas().any(|id| {
             self.log(id)
-                .and_then(|l| l.points.replication_lag.last())
-                .is_some_and(|(_, seconds)| *seconds > LAG_IS_HIGH)
+                .and_then(|l| l.replication_lag)
+                .is_some_and(|(_, seconds)| seconds > LAG_IS_HIGH)
         })
     }
 

@@ -219,7 +219,7 @@ fn a_blind_cloudwatch_is_not_asked_for_everything_again_and_again() {
         // Nothing comes from any node after 2:00: undo what was answered.
         for id in &all {
             let log = monitor.world.view.points.get_mut(id).unwrap();
-            log.points.is_master.retain(|(at, _)| *at <= t("02:00"));
+            log.is_master = log.is_master.iter().filter(|(at, _)| *at <= t("02:00")).collect();
         }
     }
     assert!(bought.iter().all(|n| !is_sweep_size(*n)), "{bought:?}");
@@ -244,9 +244,7 @@ fn buying_proof_for_an_unknown_role_backs_off_from_one_minute_to_one_hour() {
             asked_at.push(minute);
         }
         let log = monitor.world.view.points.get_mut(&both).unwrap();
-        for point in &mut log.points.is_master {
-            point.1 = 1.0;
-        }
+        log.is_master = log.is_master.iter().map(|(at, _)| (at, 1.0)).collect();
     }
     let gaps: Vec<i64> = asked_at.windows(2).map(|w| w[1] - w[0]).collect();
     assert_eq!(gaps, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60]);

@@ -2,6 +2,7 @@
 //! rights. Each test that disturbs the API server has one of its own.
 
 mod chart;
+mod kstatus;
 mod leaders;
 mod objects;
 mod process;
