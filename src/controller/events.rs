@@ -16,6 +16,8 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -39,20 +41,54 @@ pub struct Telling {
 
 /// Where the loop puts them.
 #[derive(Clone, Debug)]
-pub struct Sink(mpsc::Sender<Telling>);
+pub struct Sink {
+    queue: mpsc::Sender<Telling>,
+    dropped: Arc<AtomicU32>,
+}
+
+/// What a [`Sink`] fills.
+#[derive(Debug)]
+pub struct Tellings {
+    queue: mpsc::Receiver<Telling>,
+    dropped: Arc<AtomicU32>,
+}
 
 impl Sink {
     pub fn tell(&self, telling: Telling) {
-        if let Err(error) = self.0.try_send(telling) {
-            tracing::warn!(%error, "An Event is dropped: the API server is too slow for them");
+        if self.queue.try_send(telling).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 /// A sink, and what it fills.
-pub fn channel() -> (Sink, mpsc::Receiver<Telling>) {
+pub fn channel() -> (Sink, Tellings) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    (Sink(sender), receiver)
+    let dropped = Arc::new(AtomicU32::new(0));
+    let sink = Sink {
+        queue: sender,
+        dropped: dropped.clone(),
+    };
+    let tellings = Tellings {
+        queue: receiver,
+        dropped,
+    };
+    (sink, tellings)
+}
+
+impl Tellings {
+    async fn next(&mut self) -> Option<Telling> {
+        if self.queue.is_empty() {
+            let dropped = self.dropped.swap(0, Ordering::Relaxed);
+            if dropped > 0 {
+                tracing::warn!(
+                    dropped,
+                    "Events were dropped: the API server was too slow for them"
+                );
+            }
+        }
+        self.queue.recv().await
+    }
 }
 
 /// Which sentence it is: uid, reason, warning, note.
@@ -65,10 +101,10 @@ struct Told {
 }
 
 /// Tells Events for ever.
-pub async fn run(client: Client, identity: String, mut tellings: mpsc::Receiver<Telling>) {
+pub async fn run(client: Client, identity: String, mut tellings: Tellings) {
     let instance = cut(&identity, INSTANCE_BYTES).to_owned();
     let mut told: HashMap<Key, Told> = HashMap::new();
-    while let Some(telling) = tellings.recv().await {
+    while let Some(telling) = tellings.next().await {
         told.retain(|_, t| t.at.elapsed() < SAME);
         let api: Api<KubeEvent> = Api::namespaced(client.clone(), &telling.stack.namespace);
         let note = cut(&telling.event.message, NOTE_BYTES).to_owned();
@@ -161,6 +197,35 @@ mod tests {
     use super::*;
     use crate::report::events::EventReason;
 
+    fn telling(message: String) -> Telling {
+        Telling {
+            stack: StackName::new("shop", "web"),
+            uid: "u".to_owned(),
+            event: Event {
+                reason: EventReason::Held,
+                warning: false,
+                message,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_place_is_counted_and_told_once_when_the_rest_is_out() {
+        let (sink, mut tellings) = channel();
+        for n in 0..QUEUE + 3 {
+            sink.tell(telling(n.to_string()));
+        }
+        for n in 0..QUEUE {
+            assert_eq!(tellings.next().await.unwrap().event.message, n.to_string());
+            assert_eq!(sink.dropped.load(Ordering::Relaxed), 3);
+        }
+        sink.tell(telling("later".to_owned()));
+        drop(sink);
+        assert_eq!(tellings.next().await.unwrap().event.message, "later");
+        assert!(tellings.next().await.is_none());
+        assert_eq!(tellings.dropped.load(Ordering::Relaxed), 0);
+    }
+
     #[test]
     fn a_long_note_is_cut_between_characters() {
         assert_eq!(cut("zone", 10), "zone");
@@ -171,15 +236,7 @@ mod tests {
 
     #[test]
     fn an_event_names_its_object_and_says_what_and_why() {
-        let telling = Telling {
-            stack: StackName::new("shop", "web"),
-            uid: "u".to_owned(),
-            event: Event {
-                reason: EventReason::Held,
-                warning: false,
-                message: "held by quiet_period: wait".to_owned(),
-            },
-        };
+        let telling = telling("held by quiet_period: wait".to_owned());
         let event = first(&telling, "Held", "held by quiet_period: wait", "pod");
         assert_eq!(event.reason.as_deref(), Some("Held"));
         assert_eq!(event.type_.as_deref(), Some("Normal"));

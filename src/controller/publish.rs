@@ -188,7 +188,8 @@ fn judged(
     };
     let status = status(&subject, before);
     let sample = sample(intent, report.topology, report.decision, &status);
-    (status, sample, report.decision.map(Logged::of))
+    let logged = report.decision.map(|d| Logged::of(d, &status));
+    (status, sample, logged)
 }
 
 async fn write_one(objects: &Objects, stack: &StackName, published: &Published) -> Result<(), Failure> {

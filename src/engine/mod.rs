@@ -17,7 +17,7 @@ mod stack;
 mod turn;
 
 #[cfg(test)]
-mod support;
+pub(crate) mod support;
 
 pub use region::{Connect, Link, Polled, RegionKey};
 pub use stack::{Report, Wish};

@@ -1,5 +1,6 @@
 //! What every shell logs and counts alike: decisions, tickets that ended, failovers.
 
+use crate::api::v1alpha1::HAStackStatus;
 use crate::engine::Happening;
 use crate::plan::history::TicketOutcome;
 use crate::plan::{Decision, Finding};
@@ -10,14 +11,20 @@ use crate::report::metrics::Metrics;
 pub struct Logged {
     plan: String,
     zones: String,
+    placement: String,
     findings: String,
     actions: String,
     holds: String,
 }
 
 impl Logged {
-    pub fn of(decision: &Decision) -> Self {
+    /// `status` is what is published of the same decision.
+    pub fn of(decision: &Decision, status: &HAStackStatus) -> Self {
         let join = |parts: Vec<String>| parts.join(" ");
+        let shards = |name: &str, lines: &[String]| {
+            let drawn = lines.iter().map(|l| format!("[{}]", l.replace("  ", " ")));
+            join([name.to_owned()].into_iter().chain(drawn).collect())
+        };
         Self {
             plan: decision.id.0.clone(),
             zones: join(
@@ -25,6 +32,13 @@ impl Logged {
                     .zones
                     .iter()
                     .map(|(name, z)| format!("{name}={:?}/{:?}", z.zone.state, z.verdict))
+                    .collect(),
+            ),
+            placement: join(
+                status
+                    .components
+                    .iter()
+                    .map(|c| shards(&c.name, &c.placement))
                     .collect(),
             ),
             findings: join(decision.findings.iter().map(brief).collect()),
@@ -38,6 +52,7 @@ impl Logged {
         let Self {
             plan,
             zones,
+            placement,
             findings,
             actions,
             holds,
@@ -48,6 +63,7 @@ impl Logged {
             observed_at = %decision.observed_at,
             plan,
             zones,
+            placement,
             findings,
             actions,
             holds,
@@ -96,5 +112,33 @@ fn outcome_label(outcome: &TicketOutcome) -> &'static str {
         TicketOutcome::NoEffect => "no_effect",
         TicketOutcome::NeverArrived => "never_arrived",
         TicketOutcome::Undone { .. } => "undone",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1alpha1::ComponentStatus;
+    use crate::engine::support::decision;
+
+    fn status(placement: &[&str]) -> HAStackStatus {
+        HAStackStatus {
+            components: vec![ComponentStatus {
+                name: "sessions".to_owned(),
+                kind: "Cache".to_owned(),
+                identifier: "sessions".to_owned(),
+                status: "available".to_owned(),
+                placement: placement.iter().map(ToString::to_string).collect(),
+            }],
+            ..HAStackStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_line_holds_where_each_node_stands_and_another_placement_is_another_line() {
+        let before = Logged::of(&decision(), &status(&["0001  a:P  c:r", "0002  a:r  c:P"]));
+        assert_eq!(before.placement, "sessions [0001 a:P c:r] [0002 a:r c:P]");
+        let after = Logged::of(&decision(), &status(&["0001  c:P", "0002  a:r  c:P"]));
+        assert_ne!(before, after);
     }
 }

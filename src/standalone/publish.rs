@@ -104,7 +104,7 @@ impl Publisher {
             self.tell(stack, &event, now);
         }
         let sample = sample(&report.wish.intent, report.topology, report.decision, &status);
-        let logged = report.decision.map(Logged::of);
+        let logged = report.decision.map(|d| Logged::of(d, &status));
         let logged_before = known.as_ref().and_then(|p| p.logged.as_ref());
         if let (Some(decision), Some(line)) = (report.decision, &logged)
             && logged_before != Some(line)

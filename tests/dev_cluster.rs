@@ -1,0 +1,149 @@
+//! `make dev-cluster` as a person uses it: the lines that it prints are typed into another terminal, and kubectl tells
+//! the story of the demo.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use evenkeel::clock::Stopwatch;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// How many simulated seconds pass in a real one: the story takes hours.
+const SPEED: &str = "120";
+/// For each thing that is waited for. On a machine with much else to do, minutes may pass.
+const LIMIT: Duration = Duration::from_secs(300);
+
+struct DevCluster {
+    child: Child,
+    /// What it told to type into another terminal.
+    lines: Vec<String>,
+}
+
+impl DevCluster {
+    fn start() -> Self {
+        let programs = Path::new(env!("CARGO_BIN_EXE_evenkeel")).parent().unwrap();
+        let mut child = Command::new("hack/dev-cluster")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("EVENKEEL_PROGRAMS", programs)
+            .env("EVENKEEL_SIM_SPEED", SPEED)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines: Vec<String> = Vec::new();
+        loop {
+            let line = told
+                .next()
+                .unwrap_or_else(|| panic!("it ended: {lines:#?}"))
+                .unwrap();
+            let is_last = line.starts_with("Ctrl-C stops everything");
+            lines.push(line);
+            if is_last {
+                break;
+            }
+        }
+        // What the controller says must be read, or it would wait for a reader.
+        thread::spawn(move || told.for_each(drop));
+        Self { child, lines }
+    }
+
+    /// Types the first printed line that holds these words, after the exports.
+    fn type_line(&self, words: &str) -> String {
+        let line = self.lines.iter().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("no line says {words:?}: {:#?}", self.lines));
+        self.shell(line)
+    }
+
+    fn shell(&self, line: &str) -> String {
+        let exports = self.lines.iter().filter(|line| line.starts_with("export "));
+        let script: Vec<&str> = exports.map(String::as_str).chain([line]).collect();
+        let ran = Command::new("bash")
+            .args(["-euc", &script.join("\n")])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let (out, err) = (
+            String::from_utf8(ran.stdout).unwrap(),
+            String::from_utf8_lossy(&ran.stderr),
+        );
+        assert!(ran.status.success(), "{line}: {}\n{out}{err}", ran.status);
+        out
+    }
+
+    /// Waits for a row of `kubectl get has`; its words from READY to MODE.
+    fn wait_for(&self, what: &str, row: [&str; 5]) {
+        let began = Stopwatch::start();
+        loop {
+            let table = self.shell("kubectl -n shop get has nextgen-commerce --no-headers");
+            let columns: Vec<&str> = table.split_whitespace().skip(1).take(5).collect();
+            if columns == row {
+                return;
+            }
+            assert!(began.elapsed() < LIMIT, "not {what}: {table}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        let export = self
+            .lines
+            .iter()
+            .find_map(|l| l.strip_prefix("export KUBECONFIG="));
+        Path::new(export.unwrap()).parent().unwrap().to_owned()
+    }
+}
+
+impl Drop for DevCluster {
+    /// Ctrl-C, also when a test fails.
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn kubectl_tells_the_story_of_the_demo() {
+    let cluster = DevCluster::start();
+    cluster.type_line("kubectl apply -f ");
+    cluster.wait_for("balanced", ["True", "True", "True", "2/2", "Enforce"]);
+
+    cluster.type_line("/fail ");
+    cluster.wait_for("zone lost", ["True", "False", "True", "1/2", "Enforce"]);
+    cluster.type_line("/recover ");
+    cluster.wait_for(
+        "survived, and skewed",
+        ["True", "True", "False", "2/2", "Enforce"],
+    );
+    cluster.wait_for("healed", ["True", "True", "True", "2/2", "Enforce"]);
+
+    for told in [
+        "Judged",
+        "zone ap-northeast-2a is Impaired",
+        "loss of ap-northeast-2c: Lost.",
+        "zone ap-northeast-2a is Healthy",
+        "held by quiet_period",
+        "done: move-primary-sessions-0001",
+        "Balanced",
+    ] {
+        // Events may come a little later than the status.
+        let began = Stopwatch::start();
+        loop {
+            let described = cluster.type_line(" describe has");
+            if described.contains(told) {
+                break;
+            }
+            assert!(began.elapsed() < LIMIT, "{told:?} is not told:\n{described}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    let folder = cluster.folder();
+    assert!(folder.is_dir());
+    drop(cluster);
+    assert!(!folder.exists(), "{} is left behind", folder.display());
+}
