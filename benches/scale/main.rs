@@ -42,7 +42,7 @@ async fn main() {
     let sim = simulator(ClockMode::Real, "2026-03-02T00:00:00Z").await;
     let started = Stopwatch::start();
     let controller = Controller::start(&fleet, &sim);
-    let first = fleet.first_status(started).await;
+    let first = fleet.first_status(&kube, started).await;
     eprintln!("every one has a status: {first:?}");
     tokio::time::sleep(SETTLES).await;
     let (rss, peak) = controller.memory();

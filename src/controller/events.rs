@@ -1,8 +1,8 @@
 //! Kubernetes Events: what changed, as `kubectl describe` shows it. The same sentence about the same object within an
 //! hour becomes a series instead of a second Event.
 //!
-//! They are told by a task of their own: a slow API server must not hold up the loop. When it can't keep up, the newest
-//! are dropped and counted in the log; status says it all anyway.
+//! They are told by a task of their own: a slow API server must not hold up the loop, and statuses go first. When it can't
+//! keep up, the newest are dropped and counted in the log; status says it all anyway.
 
 use super::client::ask;
 use crate::api::{API_VERSION, KIND};
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 /// As Events name us.
 const CONTROLLER: &str = "evenkeel.dev/controller";
@@ -44,6 +44,7 @@ pub struct Telling {
 pub struct Sink {
     queue: mpsc::Sender<Telling>,
     dropped: Arc<AtomicU32>,
+    way: Arc<Mutex<()>>,
 }
 
 /// What a [`Sink`] fills.
@@ -51,6 +52,7 @@ pub struct Sink {
 pub struct Tellings {
     queue: mpsc::Receiver<Telling>,
     dropped: Arc<AtomicU32>,
+    way: Arc<Mutex<()>>,
 }
 
 impl Sink {
@@ -59,19 +61,27 @@ impl Sink {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// As long as this is held no Event is begun: what is written meanwhile is what people wait for.
+    pub async fn right_of_way(&self) -> OwnedMutexGuard<()> {
+        self.way.clone().lock_owned().await
+    }
 }
 
 /// A sink, and what it fills.
 pub fn channel() -> (Sink, Tellings) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let dropped = Arc::new(AtomicU32::new(0));
+    let way = Arc::new(Mutex::new(()));
     let sink = Sink {
         queue: sender,
         dropped: dropped.clone(),
+        way: way.clone(),
     };
     let tellings = Tellings {
         queue: receiver,
         dropped,
+        way,
     };
     (sink, tellings)
 }
@@ -87,7 +97,9 @@ impl Tellings {
                 );
             }
         }
-        self.queue.recv().await
+        let telling = self.queue.recv().await;
+        drop(self.way.lock().await);
+        telling
     }
 }
 
@@ -224,6 +236,17 @@ mod tests {
         assert_eq!(tellings.next().await.unwrap().event.message, "later");
         assert!(tellings.next().await.is_none());
         assert_eq!(tellings.dropped.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn an_event_waits_for_whoever_has_the_right_of_way() {
+        let (sink, mut tellings) = channel();
+        sink.tell(telling("one".to_owned()));
+        let held = sink.right_of_way().await;
+        let mut next = Box::pin(tellings.next());
+        assert!(futures::poll!(next.as_mut()).is_pending());
+        drop(held);
+        assert_eq!(next.await.unwrap().event.message, "one");
     }
 
     #[test]

@@ -123,6 +123,10 @@ impl Publisher {
     pub async fn write(&mut self) {
         let objects = &self.objects;
         let pending: Vec<_> = self.last.iter_mut().filter(|(_, p)| !p.written).collect();
+        if pending.is_empty() {
+            return;
+        }
+        let _first = self.sink.right_of_way().await;
         futures::stream::iter(pending)
             .for_each_concurrent(AT_ONCE, |(stack, published)| async move {
                 match write_one(objects, stack, published).await {
