@@ -1,8 +1,15 @@
-//! Documents are true: links lead somewhere, promises name tests that exist, and `docs/operations.md` lists the files
-//! that a run leaves and every field of the status. (Formats, catalogues and examples have tests of their own:
+//! Documents are true: links lead somewhere, commands are understood, promises name tests that exist, figures are the
+//! code's, and `docs/operations.md` lists the files that a run leaves and every field of the status. (Formats, catalogues and examples have tests of their own:
 //! `tests/generated/`, `tests/catalogue.rs`.)
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "documents/commands.rs"]
+mod commands;
+#[path = "documents/figures.rs"]
+mod figures;
+#[path = "documents/links.rs"]
+mod links;
 
 use evenkeel_sim::Sim;
 use std::collections::BTreeSet;
@@ -159,57 +166,6 @@ fn the_phases_and_deadlines_of_tickets_are_those_of_the_code() {
     let breaker = evenkeel::engine::Settings::default().breaker;
     assert_eq!(breaker, 5);
     assert!(text.contains("after five failed actions in a row"));
-}
-
-fn markdown() -> Vec<PathBuf> {
-    let root = Path::new(ROOT);
-    let mut found = vec![root.join("sim/README.md"), root.join("charts/evenkeel/README.md")];
-    for folder in [root.to_owned(), root.join("docs"), root.join("docs/runbooks")] {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|e| e == "md") {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn every_link_between_documents_leads_somewhere() {
-    let mut links = 0;
-    for file in markdown() {
-        let text = fs::read_to_string(&file).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap();
-            if path.is_empty() || path.contains("://") {
-                continue;
-            }
-            let there = file.parent().unwrap().join(path);
-            assert!(there.exists(), "{} links to {target}", file.display());
-            links += 1;
-        }
-    }
-    assert!(links > 20, "{links}");
-}
-
-#[test]
-fn every_document_is_reachable_from_the_readme() {
-    // A folder with an index is reached through it.
-    let runbooks = Path::new(ROOT).join("docs/runbooks");
-    for file in markdown() {
-        let base = if file.starts_with(&runbooks) && !file.ends_with("README.md") {
-            runbooks.as_path()
-        } else {
-            Path::new(ROOT)
-        };
-        let path = file.strip_prefix(base).unwrap().display().to_string();
-        let index = fs::read_to_string(base.join("README.md")).unwrap();
-        assert!(
-            path == "README.md" || index.contains(&format!("]({path})")),
-            "{path} is not linked"
-        );
-    }
 }
 
 #[test]
