@@ -323,6 +323,25 @@ async fn a_snapshot_is_judged_offline_as_it_was_online() {
 }
 
 #[tokio::test]
+async fn claiming_takes_the_policy_for_people_beside_the_read_only_one() {
+    let aws = Aws::new().await;
+    aws.tag(None);
+    let policy = |name: &str| {
+        let text = std::fs::read_to_string(format!("deploy/iam/{name}.json")).unwrap();
+        text.replace("INSTALLATION", "prod")
+    };
+    let (observe, people) = (policy("observe"), policy("claim"));
+    let claim = ["claim", "-f", MANIFEST, "--installation", "prod", "--yes"];
+    aws.0.set_policies("default", &[&observe]).unwrap();
+    let refused = aws.run(&claim).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("deploy/iam/claim.json"), "{}", refused.err);
+    aws.0.set_policies("default", &[&observe, &people]).unwrap();
+    let written = aws.run(&claim).await;
+    assert_eq!((written.code, written.err.as_str()), (0, ""), "{}", written.out);
+}
+
+#[tokio::test]
 async fn claiming_shows_asks_and_writes_once() {
     let aws = Aws::new().await;
     aws.tag(None);

@@ -170,17 +170,21 @@ fn the_phases_and_deadlines_of_tickets_are_those_of_the_code() {
 
 #[test]
 fn the_readme_lists_the_permissions_that_are_used_and_no_others() {
-    use evenkeel::aws::ports::{READ_ACTIONS, WRITE_ACTIONS};
+    use evenkeel::aws::{CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
+    let of = |actions: &[evenkeel::aws::errors::Operation]| -> BTreeSet<String> {
+        actions.iter().map(|action| action.iam_action()).collect()
+    };
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let (_, after) = readme.split_once("Reading needs these IAM actions").unwrap();
     let (_, block) = after.split_once("```text\n").unwrap();
     let (block, rest) = block.split_once("```").unwrap();
-    let listed: BTreeSet<&str> = block.split_whitespace().collect();
-    assert_eq!(listed, READ_ACTIONS.iter().copied().collect());
+    let listed: BTreeSet<String> = block.split_whitespace().map(str::to_owned).collect();
+    assert_eq!(listed, of(READ_ACTIONS));
     let sentence = rest.split("\n\n").nth(1).unwrap();
     assert!(sentence.starts_with("Acting needs, beyond these,"), "{sentence}");
-    let listed: BTreeSet<&str> = sentence.split('`').filter(|word| word.contains(':')).collect();
-    assert_eq!(listed, WRITE_ACTIONS.iter().copied().collect());
+    let words = sentence.split('`').filter(|word| word.contains(':'));
+    let listed: BTreeSet<String> = words.map(str::to_owned).collect();
+    assert_eq!(listed, of(&[WRITE_ACTIONS, CLAIM_ACTIONS].concat()));
 }
 
 /// The commands under this heading, without their comments.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::actors::{self, ActorSpec};
 use crate::faults::FaultSpec;
+use crate::iam::PolicySpecs;
 use crate::server::Answer;
 use crate::shared::{AdvanceError, STALL_LIMIT, Shared};
 use crate::units::{Span, later, stamp};
@@ -25,7 +26,7 @@ use crate::world::spec::{FailNodeBody, GroupSpec, SubnetGroupSpec};
 use crate::world::{Switches, Timings, WorldSpec};
 
 /// Every route, for `GET /_sim`.
-const ROUTES: [&str; 26] = [
+const ROUTES: [&str; 27] = [
     "GET /_sim/clock",
     "GET /_sim/clock/wait?until=RFC3339&client=NAME",
     "POST /_sim/clock/advance {\"by\":\"10m\"} or {\"to\":RFC3339}, optional expectClients, timeoutSeconds",
@@ -49,6 +50,7 @@ const ROUTES: [&str; 26] = [
     "DELETE /_sim/actors",
     "POST /_sim/switches {SWITCH:VALUE}",
     "POST /_sim/timings {TIMING:VALUE}",
+    "POST /_sim/policies {WHO:[POLICY]}, as in world files",
     "POST /_sim/credentials/expire",
     "POST /_sim/minima/reset",
     "POST /_sim/reset, optional {\"world\":YAML}",
@@ -280,6 +282,10 @@ fn arrange(shared: &Shared, method: &str, path: &[&str], body: &[u8]) -> Result<
             let timings: Timings = merged(&before, changes)?;
             shared.with(|inner| inner.world.timings = timings);
             Ok(json!({}))
+        }
+        ("POST", ["policies"]) => {
+            let specs: PolicySpecs = read(body)?;
+            change(shared, |world| world.access.extend(&specs))
         }
         ("POST", ["credentials", "expire"]) => {
             shared.with(|inner| {

@@ -15,6 +15,7 @@ mod calls;
 mod clock;
 mod control;
 mod faults;
+mod iam;
 mod rate;
 mod server;
 mod service;

@@ -1,7 +1,7 @@
 //! The simulator alone: `evenkeel-sim --port 4599 --world examples/world-nextgen.yaml`.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,12 +13,18 @@ use jiff::Timestamp;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Port on the loopback interface; 0 takes a free one.
+    /// Port; 0 takes a free one.
     #[arg(long, env = "EVENKEEL_SIM_PORT", default_value_t = 4599)]
     port: u16,
+    /// Address to listen on. Whoever reaches it can do everything here, so no other than loopback unless in a container.
+    #[arg(long, env = "EVENKEEL_SIM_LISTEN", value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
     /// The world to simulate (YAML); empty when absent.
     #[arg(long, env = "EVENKEEL_SIM_WORLD", value_name = "FILE")]
     world: Option<PathBuf>,
+    /// IAM policies (JSON) of callers for whom the world names none; may be given several times.
+    #[arg(long, env = "EVENKEEL_SIM_POLICY", value_name = "FILE", value_delimiter = ',')]
+    policy: Vec<PathBuf>,
     /// Simulated seconds in a real one.
     #[arg(long, env = "EVENKEEL_SIM_SPEED", conflicts_with = "stepped", value_parser = speed)]
     speed: Option<f64>,
@@ -84,7 +90,12 @@ async fn run(args: Args) -> Result<(), String> {
         .world(world)
         .clock(mode)
         .seed(args.seed)
-        .listen(SocketAddr::from(([127, 0, 0, 1], args.port)));
+        .listen(SocketAddr::new(args.listen, args.port));
+    for path in &args.policy {
+        let text =
+            std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+        builder = builder.policy("default", &text);
+    }
     if let Some(at) = args.start_time {
         builder = builder.start_time(at);
     }
@@ -101,7 +112,16 @@ async fn run(args: Args) -> Result<(), String> {
         println!("export AWS_ACCESS_KEY_ID=AKIASIMULATOR0000000 AWS_SECRET_ACCESS_KEY=simulated");
         println!("# What you can do to this world: curl -s {url}/_sim");
     }
-    tokio::signal::ctrl_c()
+    told_to_end()
         .await
-        .map_err(|e| format!("cannot wait for Ctrl-C: {e}"))
+        .map_err(|e| format!("cannot wait for signals: {e}"))
+}
+
+/// Ctrl-C, or SIGTERM: as the first process of a container it would be deaf to one that it doesn't ask for.
+async fn told_to_end() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
 }

@@ -22,6 +22,7 @@ use crate::calls::Call;
 use crate::clock::real_now;
 use crate::control;
 use crate::faults::{Facts, Outcome};
+use crate::iam;
 use crate::service::{ApiError, Caller, Ctx, Quirks, Service, cloudwatch, elasticache, is_mutating, sts};
 use crate::shared::Shared;
 use crate::wire::query::Params;
@@ -302,6 +303,11 @@ fn admit(
                 let limit = inner.world.quotas.calls_per_second;
                 if !inner.rates.admit(&caller.place, inbound.service, limit, now) {
                     outcome.error = Some(ApiError::throttled());
+                }
+                // A rule's error is there to be seen, whatever the policies say.
+                if outcome.error.is_none() {
+                    outcome.error =
+                        iam::authorize(&inner.world, caller, inbound.service, &inbound.action, &params).err();
                 }
                 outcome
             }

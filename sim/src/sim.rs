@@ -47,6 +47,7 @@ pub struct SimBuilder {
     seed: u64,
     switches: Option<Switches>,
     address: SocketAddr,
+    policies: Vec<(String, String)>,
 }
 
 impl Default for SimBuilder {
@@ -58,6 +59,7 @@ impl Default for SimBuilder {
             seed: 1,
             switches: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            policies: Vec::new(),
         }
     }
 }
@@ -112,11 +114,24 @@ impl SimBuilder {
         self
     }
 
+    /// Adds an IAM policy (JSON) of `who`: `default`, an account, an access key, or a role's ARN. Problems are reported by
+    /// [`SimBuilder::start`].
+    #[must_use]
+    pub fn policy(mut self, who: &str, json: &str) -> Self {
+        self.policies.push((who.to_owned(), json.to_owned()));
+        self
+    }
+
     /// Starts serving.
     pub async fn start(self) -> Result<Sim, StartError> {
         let mut spec = self.world.map_err(StartError::World)?;
         if let Some(switches) = self.switches {
             spec.switches = switches;
+        }
+        for (who, json) in &self.policies {
+            let document = serde_json::from_str(json)
+                .map_err(|e| StartError::World(format!("the policy of {who} is not valid JSON: {e}")))?;
+            spec.policies.entry(who.clone()).or_default().push(document);
         }
         let shared = Shared::new(spec, self.mode, self.start, self.seed).map_err(StartError::World)?;
         let listen = |source| StartError::Listen {
@@ -269,6 +284,14 @@ impl Sim {
     /// Replaces a group's tags.
     pub fn set_tags(&self, group: &str, tags: BTreeMap<String, String>) -> Result<(), String> {
         self.with_world(|world| world.set_tags(group, tags))
+    }
+
+    /// Replaces the IAM policies (JSON) of `who`, as [`SimBuilder::policy`] names it; none: no right.
+    pub fn set_policies(&self, who: &str, policies: &[&str]) -> Result<(), String> {
+        let documents = policies.iter().map(|json| serde_json::from_str(json));
+        let documents: Vec<serde_json::Value> =
+            documents.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+        self.with_world(|world| world.access.set(who, &documents))
     }
 
     /// Adds a fault rule; returns its id.

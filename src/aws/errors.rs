@@ -3,6 +3,7 @@
 //! Codes are those of the exception shapes of the API models (suffixes are not uniform: `Fault`, `Exception`, none)
 //! and of SigV4 and IAM, which every service shares. An unknown code is [`ErrorClass::Unknown`], which forbids action.
 
+use super::ports::{CLAIM_ACTIONS, WRITE_ACTIONS};
 use super::types::{AwsError, ErrorClass};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -15,6 +16,13 @@ use std::error::Error;
 pub struct Operation {
     pub service: &'static str,
     pub name: &'static str,
+}
+
+impl Operation {
+    /// The IAM action that allows it: for every call of the product it is service and operation.
+    pub fn iam_action(self) -> String {
+        format!("{}:{}", self.service, self.name)
+    }
 }
 
 /// The class of an error code, whatever its suffix; `None` for a code that this version does not know.
@@ -303,13 +311,36 @@ impl AwsError {
         Some(text)
     }
 
+    /// `deploy/iam/` ties a change to the owner's tag, so for changes the action alone may not be what is missing.
+    fn advice_on_denial(&self) -> String {
+        let action = self.iam_action();
+        if self.message.contains("explicit deny") {
+            return format!(
+                "A policy denies {action} explicitly: look for its Deny statement, in the policies of these credentials \
+                 and of the organisation (a service control policy)."
+            );
+        }
+        let add = format!("add the IAM action {action} to their policy");
+        let operation = self.operation;
+        let is = |actions: &[Operation]| actions.iter().any(|action| action.name == operation);
+        if is(WRITE_ACTIONS) {
+            return format!(
+                "These credentials may not call {operation} here: {add}, or, where it asks for the tag \
+                 evenkeel.dev/owner, let it name this installation."
+            );
+        }
+        if is(CLAIM_ACTIONS) {
+            return format!(
+                "These credentials may not write this tag: {add}, or, where it asks for the tag evenkeel.dev/owner, let \
+                 it name this installation (deploy/iam/claim.json)."
+            );
+        }
+        format!("These credentials may not call {operation}: {add}.")
+    }
+
     fn advice_by_class(&self) -> Option<String> {
         match self.class {
-            ErrorClass::Denied => Some(format!(
-                "These credentials may not call {}: add the IAM action {} to their policy.",
-                self.operation,
-                self.iam_action()
-            )),
+            ErrorClass::Denied => Some(self.advice_on_denial()),
             ErrorClass::Throttled => Some(
                 "AWS throttles this account's calls to this API: other tools are using the same budget. Try again \
                  in a minute."

@@ -194,6 +194,36 @@ fn advice_says_what_to_do(#[case] code: &str, #[case] wanted: &str) {
 }
 
 #[test]
+fn a_denial_names_the_tag_where_policies_ask_for_it_and_the_deny_where_there_is_one() {
+    let denied = |operation: &'static str, message: &str| {
+        let error = AwsError {
+            operation,
+            message: message.to_owned(),
+            ..service("AccessDenied", 403)
+        };
+        error.advice().unwrap()
+    };
+    let silent = "because no identity-based policy allows the action";
+    for operation in ["TestFailover", "AddTagsToResource"] {
+        let advice = denied(operation, silent);
+        assert!(
+            advice.contains("evenkeel.dev/owner, let it name this installation"),
+            "{advice}"
+        );
+    }
+    let reading = denied("DescribeEvents", silent);
+    assert!(!reading.contains("evenkeel.dev/owner"), "{reading}");
+    let forbidden = denied(
+        "TestFailover",
+        "with an explicit deny in a service control policy",
+    );
+    assert!(
+        forbidden.starts_with("A policy denies elasticache:TestFailover explicitly"),
+        "{forbidden}"
+    );
+}
+
+#[test]
 fn there_is_no_advice_where_there_is_nothing_to_do() {
     assert_eq!(service("InvalidReplicationGroupState", 400).advice(), None);
     assert_eq!(service("BrandNewFault", 400).advice(), None);

@@ -13,5 +13,5 @@ pub mod translate;
 pub mod types;
 
 pub use config::{Options, config};
-pub use ports::{READ_ACTIONS, ReadAws, ShardIncrease, WRITE_ACTIONS, WriteAws};
+pub use ports::{CLAIM_ACTIONS, READ_ACTIONS, ReadAws, ShardIncrease, WRITE_ACTIONS, WriteAws};
 pub use stats::{Call, CallObserver, CallStats, Outcome, Stats};

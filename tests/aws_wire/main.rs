@@ -1,6 +1,6 @@
 //! The product's AWS code through the real SDK, against AWS as `evenkeel-sim` plays it on the wire.
 //!
-//! `reads` and `writes` hold the ports to what AWS sends; `observer` and `counts` the poller, `fleet` the whole loop to what they promise.
+//! `reads` and `writes` hold the ports to what AWS sends, `rights` to the policies of `deploy/iam/`; `observer` and `counts` the poller, `fleet` the whole loop to what they promise.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
@@ -8,5 +8,6 @@ mod counts;
 mod fleet;
 mod observer;
 mod reads;
+mod rights;
 mod support;
 mod writes;

@@ -6,7 +6,7 @@ use evenkeel::aws::{Outcome, ShardIncrease, WriteAws};
 use evenkeel::topology::{Health, Node, NodeId, Role, Shard};
 use jiff::SignedDuration;
 
-const ARN: &str = "arn:aws:elasticache:ap-northeast-2:111122223333:replicationgroup:sessions";
+pub const ARN: &str = "arn:aws:elasticache:ap-northeast-2:111122223333:replicationgroup:sessions";
 
 fn node(zone: &str, role: Role) -> Node {
     Node {
@@ -40,7 +40,7 @@ fn one_more() -> Vec<ShardIncrease> {
 }
 
 /// Each operation of [`WriteAws`], on a group where it would be accepted.
-async fn call(write: &WriteAws, operation: &str) -> Result<(), AwsError> {
+pub async fn call(write: &WriteAws, operation: &str) -> Result<(), AwsError> {
     match operation {
         "IncreaseReplicaCount" => write.increase_replica_count("sessions", one_more()).await,
         "DecreaseReplicaCount" => {

@@ -195,6 +195,8 @@ async fn the_plain_manifests_are_rendered_from_the_chart() {
             "argocd",
             "crds.yaml",
             "evenkeel.yaml",
+            "iam",
+            "kind",
             "kustomization.yaml",
             "prometheus-rules.yaml",
             "rbac.yaml"

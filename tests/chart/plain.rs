@@ -4,7 +4,7 @@ use super::support::ROOT;
 use evenkeel_testkit::{Access, KubeRig};
 use std::fs;
 
-async fn established(admin: &Access) {
+pub async fn established(admin: &Access) {
     let wait = [
         "wait",
         "--for=condition=Established",

@@ -11,6 +11,7 @@ mod rig;
 mod standalone;
 mod worlds;
 
+mod aws_rights;
 mod balanced;
 mod crashes;
 mod failback;
@@ -124,6 +125,10 @@ macro_rules! every_scenario {
                 without_the_owners_tag_it_prints_the_command_that_claims in enabled and disabled,
                 anothers_tag_is_respected_and_named in enabled and disabled,
                 of_two_stacks_that_name_one_group_the_elder_acts in enabled and disabled,
+            }
+            aws_rights {
+                a_life_with_every_kind_of_step_uses_every_right_of_the_controller,
+                the_mode_observe_needs_the_read_only_policy_and_all_of_it in enabled and disabled,
             }
             other_actors {
                 replica_autoscaling_up_and_down_is_let_be in enabled and disabled,

@@ -1,6 +1,8 @@
 //! What every scenario is written over: a simulated AWS with a stepped clock, and a loop under test that takes its
 //! time from it.
 //!
+//! The simulated AWS enforces `deploy/iam/controller.json`, and no scenario may end with a call that it refused.
+//!
 //! [`LoopUnderTest`] is small on purpose: the same scenarios run against every shell around the engine. Nothing here
 //! sleeps: [`Rig::run_for`] moves the simulator's clock from wake-up to wake-up until the loop waits for a later time.
 
@@ -52,8 +54,30 @@ pub struct Rig<L> {
     pub lut: L,
 }
 
+impl<L> Drop for Rig<L> {
+    fn drop(&mut self) {
+        let refused = self.sim.calls().into_iter();
+        // Where a fault rule fired, the scenario wanted the refusal.
+        let refused = refused.filter(|c| c.error.as_deref() == Some("AccessDenied") && c.faults.is_empty());
+        let refused: Vec<String> = refused
+            .map(|c| format!("{}:{}", c.service, c.operation))
+            .collect();
+        assert!(
+            refused.is_empty() || std::thread::panicking(),
+            "refused by the policy: {refused:?}"
+        );
+    }
+}
+
 /// How long (real time) the loop may work at one instant before the clock is called stuck.
 const STALL: Duration = Duration::from_mins(1);
+
+/// A policy of `deploy/iam/` for the installation of the scenarios.
+pub fn policy(name: &str) -> String {
+    let path = format!("{}/deploy/iam/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.replace("INSTALLATION", "demo")
+}
 
 pub fn minutes(n: i64) -> SignedDuration {
     SignedDuration::from_mins(n)
@@ -79,6 +103,7 @@ impl<L: LoopUnderTest> Rig<L> {
             .world_yaml(world)
             .clock(ClockMode::Stepped)
             .seed(7)
+            .policy("default", &policy("controller"))
             .start()
             .await
             .unwrap_or_else(|e| panic!("the world does not start: {e}\n{world}"));

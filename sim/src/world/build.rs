@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::iam::Access;
+
 use super::make::{NewGroup, NewNode, NewShard};
 use super::model::{ClusterMode, Echo, GroupKey, Life, Phase, Place, SubnetGroup, Zone};
 use super::spec::{
@@ -35,6 +37,7 @@ impl World {
         let mut world = Self::empty(Place { account, region }, now, seed);
         world.accounts.clone_from(&spec.accounts);
         world.roles.clone_from(&spec.roles);
+        world.access = Access::read(&spec.policies)?;
         world.timings.clone_from(&spec.timings);
         world.switches.clone_from(&spec.switches);
         world.quotas = spec.quotas;

@@ -23,6 +23,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::actors::Actor;
+use crate::iam::Access;
 use crate::units::Span;
 
 pub use journal::{ActorNote, DataLoss, Failover, Journal, TestFailoverNote};
@@ -107,6 +108,8 @@ pub struct World {
     pub accounts: BTreeMap<String, String>,
     /// Roles that may be assumed; empty: all.
     pub roles: BTreeMap<String, spec::RoleSpec>,
+    /// Who may call what.
+    pub access: Access,
     /// Zones by name.
     pub zones: BTreeMap<String, Zone>,
     /// What each account owns in each region.
@@ -137,6 +140,7 @@ impl World {
             default_place,
             accounts: BTreeMap::new(),
             roles: BTreeMap::new(),
+            access: Access::default(),
             zones: BTreeMap::new(),
             stores: BTreeMap::new(),
             timings: Timings::default(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::ActorSpec;
 use crate::faults::FaultSpec;
+use crate::iam::PolicySpecs;
 use crate::units::Span;
 
 use super::settings::{Quotas, Switches, Timings};
@@ -25,6 +26,8 @@ pub struct WorldSpec {
     pub accounts: BTreeMap<String, String>,
     /// Roles that may be assumed; empty: every role of any account.
     pub roles: BTreeMap<String, RoleSpec>,
+    /// Whose (`default`, account, access key, role's ARN) → IAM policies; without any everything is allowed.
+    pub policies: PolicySpecs,
     /// Zone name → zone id. The region is the name without its last letter.
     pub zones: BTreeMap<String, String>,
     /// Cache subnet groups.

@@ -282,3 +282,33 @@ def test_throttling_is_what_botocore_retries(sim):
     )
     reply = client.describe_replication_groups()
     assert reply["ResponseMetadata"]["RetryAttempts"] == 2
+
+
+def test_what_no_policy_allows_is_denied_in_every_format(sim):
+    sim.control("POST", "policies", {"default": []})
+    for service, calls in ALL.items():
+        client = sim.client(service)
+        for operation, kwargs in calls.items():
+            # Who one is, one may always ask.
+            if operation == "GetCallerIdentity":
+                call(client, operation, **kwargs)
+                continue
+            with pytest.raises(ClientError) as caught:
+                call(client, operation, **kwargs)
+            reply = caught.value.response
+            found = (reply["Error"]["Code"], reply["ResponseMetadata"]["HTTPStatusCode"])
+            assert found == ("AccessDenied", 403), operation
+            action = f"{service}:{operation}"
+            assert f"is not authorized to perform: {action}" in reply["Error"]["Message"]
+            assert reply["Error"]["Message"].endswith(f"because no identity-based policy allows the {action} action")
+
+
+def test_a_refusal_reads_as_users_have_recorded_it(sim):
+    sim.control("POST", "policies", {"default": []})
+    with pytest.raises(ClientError) as caught:
+        sim.client("elasticache").describe_cache_clusters()
+    assert caught.value.response["Error"]["Message"] == (
+        "User: arn:aws:iam::111122223333:user/akiasimulator0000000 is not authorized to perform: "
+        "elasticache:DescribeCacheClusters on resource: arn:aws:elasticache:ap-northeast-2:111122223333:cluster:* "
+        "because no identity-based policy allows the elasticache:DescribeCacheClusters action"
+    )

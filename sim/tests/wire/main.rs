@@ -12,6 +12,7 @@ mod clock;
 mod control;
 mod examples;
 mod faults;
+mod iam;
 mod outages;
 mod replicas;
 mod scale;

@@ -1,12 +1,14 @@
-//! The two doors to AWS. Their methods are exactly the calls that the product makes: the IAM policy.
+//! The two doors to AWS. Their methods make exactly the calls in [`actions`]: the IAM policies of `deploy/iam/`.
 //!
 //! Each method sends one request and never repeats it, so that every request is counted and paced, and a change is
 //! never made twice because its answer got lost. [`ReadAws`] can't change anything; only the executor and
 //! `evenkeel claim` hold a [`WriteAws`].
 
+pub mod actions;
 mod read;
 mod write;
 
+pub use actions::{CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
 pub use read::{Completeness, MetricAnswer, MetricQuestion, MetricResult, ReadAws};
 pub use write::{ShardIncrease, WriteAws};
 
@@ -25,26 +27,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// IAM actions of [`ReadAws`].
-pub const READ_ACTIONS: &[&str] = &[
-    "cloudwatch:GetMetricData",
-    "elasticache:DescribeCacheClusters",
-    "elasticache:DescribeCacheSubnetGroups",
-    "elasticache:DescribeEvents",
-    "elasticache:DescribeReplicationGroups",
-    "elasticache:ListTagsForResource",
-    "sts:GetCallerIdentity",
-];
-
-/// IAM actions of [`WriteAws`].
-pub const WRITE_ACTIONS: &[&str] = &[
-    "elasticache:AddTagsToResource",
-    "elasticache:DecreaseReplicaCount",
-    "elasticache:IncreaseReplicaCount",
-    "elasticache:ModifyReplicationGroup",
-    "elasticache:TestFailover",
-];
 
 /// Notes whether the SDK handed the request to its HTTP client.
 #[derive(Clone, Debug, Default)]
@@ -105,13 +87,6 @@ impl Wire {
             tracing::debug!(service = op.service, operation = op.name, %error, "AWS call failed");
         }
         answer
-    }
-}
-
-const fn elasticache(name: &'static str) -> Operation {
-    Operation {
-        service: "elasticache",
-        name,
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::errors::Operation;
 use super::super::stats::CallObserver;
 use super::super::translate::{self, clusters, events, groups};
 use super::super::types::{AwsError, CacheEvent, ErrorClass, Metric};
-use super::{Wire, elasticache};
+use super::{Wire, actions};
 use crate::topology::{AccountId, NodeId};
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_cloudwatch::types::{
@@ -90,7 +90,13 @@ impl ReadAws {
             .items
             .into_iter()
             .find(|g| g.identifier == id.to_ascii_lowercase());
-        found.ok_or_else(|| absent(DESCRIBE_REPLICATION_GROUPS, "ReplicationGroupNotFoundFault", id))
+        found.ok_or_else(|| {
+            absent(
+                actions::DESCRIBE_REPLICATION_GROUPS,
+                "ReplicationGroupNotFoundFault",
+                id,
+            )
+        })
     }
 
     async fn replication_groups(
@@ -102,7 +108,7 @@ impl ReadAws {
         let call = call.set_replication_group_id(id.map(str::to_owned));
         let call = call.set_max_records(id.is_none().then_some(MAX_RECORDS));
         let call = call.set_marker(marker.map(str::to_owned));
-        let op = DESCRIBE_REPLICATION_GROUPS;
+        let op = actions::DESCRIBE_REPLICATION_GROUPS;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -130,7 +136,13 @@ impl ReadAws {
     pub async fn describe_cache_cluster(&self, id: &NodeId) -> Result<ClusterDescription, AwsError> {
         let page = self.cache_clusters(Some(id), None).await?;
         let found = page.items.into_iter().find(|c| c.id == *id);
-        found.ok_or_else(|| absent(DESCRIBE_CACHE_CLUSTERS, "CacheClusterNotFound", id.as_str()))
+        found.ok_or_else(|| {
+            absent(
+                actions::DESCRIBE_CACHE_CLUSTERS,
+                "CacheClusterNotFound",
+                id.as_str(),
+            )
+        })
     }
 
     async fn cache_clusters(
@@ -145,7 +157,7 @@ impl ReadAws {
         let call = call.set_cache_cluster_id(id.map(|id| id.as_str().to_owned()));
         let call = call.set_max_records(id.is_none().then_some(MAX_RECORDS));
         let call = call.set_marker(marker.map(str::to_owned));
-        let op = DESCRIBE_CACHE_CLUSTERS;
+        let op = actions::DESCRIBE_CACHE_CLUSTERS;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -171,7 +183,7 @@ impl ReadAws {
             .describe_cache_subnet_groups()
             .max_records(MAX_RECORDS);
         let call = call.set_marker(marker.map(str::to_owned));
-        let op = elasticache("DescribeCacheSubnetGroups");
+        let op = actions::DESCRIBE_CACHE_SUBNET_GROUPS;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -199,7 +211,7 @@ impl ReadAws {
             .start_time(translate::sdk_time(from))
             .end_time(translate::sdk_time(to));
         let call = call.set_marker(marker.map(str::to_owned));
-        let op = elasticache("DescribeEvents");
+        let op = actions::DESCRIBE_EVENTS;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -214,7 +226,7 @@ impl ReadAws {
     /// A resource's tags. AWS refuses (`InvalidReplicationGroupState`) while a group isn't `available`.
     pub async fn list_tags_for_resource(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
         let call = self.elasticache.list_tags_for_resource().resource_name(arn);
-        let op = elasticache("ListTagsForResource");
+        let op = actions::LIST_TAGS_FOR_RESOURCE;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -251,10 +263,7 @@ impl ReadAws {
         let call = call
             .scan_by(ScanBy::TimestampAscending)
             .set_next_token(token.map(str::to_owned));
-        let op = Operation {
-            service: "cloudwatch",
-            name: "GetMetricData",
-        };
+        let op = actions::GET_METRIC_DATA;
         let billed = u32::try_from(questions.len()).unwrap_or(u32::MAX);
         let out = self
             .wire
@@ -279,10 +288,7 @@ impl ReadAws {
     /// The account that these credentials belong to.
     pub async fn get_caller_identity(&self) -> Result<AccountId, AwsError> {
         let call = self.sts.get_caller_identity();
-        let op = Operation {
-            service: "sts",
-            name: "GetCallerIdentity",
-        };
+        let op = actions::GET_CALLER_IDENTITY;
         let out = self
             .wire
             .once(op, 0, |sent| call.customize().interceptor(sent).send())
@@ -297,9 +303,6 @@ impl ReadAws {
         })
     }
 }
-
-const DESCRIBE_REPLICATION_GROUPS: Operation = elasticache("DescribeReplicationGroups");
-const DESCRIBE_CACHE_CLUSTERS: Operation = elasticache("DescribeCacheClusters");
 
 /// An answer by id that doesn't hold the id: not found, said politely.
 fn absent(op: Operation, code: &str, id: &str) -> AwsError {

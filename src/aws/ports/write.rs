@@ -5,7 +5,7 @@ use super::super::errors::Operation;
 use super::super::limits::{Bucket, Budget, Limits};
 use super::super::stats::CallObserver;
 use super::super::types::{AwsError, ErrorClass};
-use super::{Transmitted, Wire, elasticache};
+use super::{Transmitted, Wire, actions};
 use crate::topology::{NodeId, Role, Shard, ShardId, ZoneName};
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_elasticache::types::{ConfigureShard, Tag};
@@ -107,7 +107,7 @@ impl WriteAws {
         let call = call
             .set_replica_configuration(Some(shards))
             .apply_immediately(true);
-        let op = elasticache("IncreaseReplicaCount");
+        let op = actions::INCREASE_REPLICA_COUNT;
         self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
     }
@@ -120,7 +120,7 @@ impl WriteAws {
             .decrease_replica_count()
             .replication_group_id(group);
         let call = call.set_replicas_to_remove(Some(nodes)).apply_immediately(true);
-        let op = elasticache("DecreaseReplicaCount");
+        let op = actions::DECREASE_REPLICA_COUNT;
         self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
     }
@@ -129,7 +129,7 @@ impl WriteAws {
     pub async fn test_failover(&self, group: &str, shard: &ShardId) -> Result<(), AwsError> {
         let call = self.elasticache.test_failover().replication_group_id(group);
         let call = call.node_group_id(shard.as_str());
-        let op = elasticache("TestFailover");
+        let op = actions::TEST_FAILOVER;
         self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
     }
@@ -158,7 +158,7 @@ impl WriteAws {
             .set_automatic_failover_enabled(automatic_failover)
             .set_multi_az_enabled(multi_az);
         let call = call.apply_immediately(true);
-        let op = elasticache("ModifyReplicationGroup");
+        let op = actions::MODIFY_REPLICATION_GROUP;
         self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
     }
@@ -178,7 +178,7 @@ impl WriteAws {
             .add_tags_to_resource()
             .resource_name(arn)
             .set_tags(Some(tags));
-        let op = elasticache("AddTagsToResource");
+        let op = actions::ADD_TAGS_TO_RESOURCE;
         self.send(op, |sent| call.customize().interceptor(sent).send())
             .await
     }

@@ -10,7 +10,7 @@ mod rights;
 mod server;
 
 use super::controller::{Controller, install_crd, prepare, shared_with_crd};
-use super::rig::Rig;
+use super::rig::{Rig, policy};
 use super::worlds::{Mode, manifest, world};
 use evenkeel_sim::{ClockMode, Sim};
 use evenkeel_testkit::KubeRig;
@@ -33,6 +33,7 @@ async fn simulator(world: &str) -> Sim {
         .world_yaml(world)
         .clock(ClockMode::Stepped)
         .seed(7)
+        .policy("default", &policy("controller"))
         .start()
         .await
         .unwrap()
