@@ -546,7 +546,8 @@ fn claiming_needs_a_name() {
 fn crds_are_printed() {
     let Run { code, out, .. } = run(&["crds"]);
     assert_eq!(code, 0);
-    assert_eq!(out, text("crds/hastacks.evenkeel.dev.yaml"));
+    let both = ["hastacks", "awsaccounts"].map(|name| text(&format!("crds/{name}.evenkeel.dev.yaml")));
+    assert_eq!(out, both.concat());
 }
 
 #[rstest]

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How many simulated seconds pass in a real one: the story takes hours.
 const SPEED: &str = "120";
 /// For each thing that is waited for. On a machine with much else to do, minutes may pass.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 struct DevCluster {
     child: Child,

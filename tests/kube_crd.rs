@@ -1,7 +1,9 @@
-//! The HAStack CRD on a real API server: what it refuses and how it says so, what it stores, how it reads, and that
+//! The CRDs on a real API server: what it refuses and how it says so, what it stores, how it reads, and that
 //! GitOps tools see no difference where there is none.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
+#[path = "kube_crd/accounts.rs"]
+mod accounts;
 #[path = "kube_crd/columns.rs"]
 mod columns;
 #[path = "kube_crd/defaults.rs"]

@@ -6,7 +6,9 @@ use evenkeel::api::conditions::{ConditionStatus, ConditionType, Reason};
 use evenkeel::api::v1alpha1::HAStackStatus;
 use evenkeel::plan::guardrails::{Guardrail, Hold};
 use evenkeel::plan::history::{History, Phase, Ticket, TicketOutcome};
-use evenkeel::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives, Policy};
+use evenkeel::plan::intent::{
+    Annotations, CacheIntent, GuardrailSettings, Intent, Mode, ModeLimit, Objectives, Policy,
+};
 use evenkeel::plan::{
     Action, ActionId, ActionKind, ActionType, Decision, Finding, FindingCode, PlanId, Severity, ZoneReport,
 };
@@ -29,6 +31,7 @@ fn intent() -> Intent {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: ["a", "b"].map(|z| (z.into(), None)).into(),
         objectives: Objectives::default(),
         max_skew: 1,
@@ -352,6 +355,34 @@ fn an_action_that_waits_for_approval_is_blocked_and_one_that_is_only_reported_is
     assert!(blocked(Mode::Enforce, Some(Policy::Approve)));
     assert!(!blocked(Mode::Observe, None));
     assert!(!blocked(Mode::Approve, Some(Policy::Report)));
+}
+
+#[test]
+fn an_action_that_the_account_lets_be_reported_only_is_blocked_by_it() {
+    let held = Decision {
+        actions: vec![move_first()],
+        holds: vec![hold(Guardrail::Mode, Some("move-0001"))],
+        ..good()
+    };
+    let reason = |mode, limit| {
+        let intent = Intent {
+            mode,
+            mode_limit: Some(ModeLimit {
+                account: "prod".to_owned(),
+                mode: limit,
+            }),
+            ..intent()
+        };
+        let status = of(&intent, &held, &History::default());
+        let blocked = condition(&status, ConditionType::ActionBlocked).1;
+        (blocked, status.effective.unwrap().mode)
+    };
+    let of_account = (Reason::LimitedByAccount, "Observe".to_owned());
+    assert_eq!(reason(Mode::Enforce, Mode::Observe), of_account);
+    let approval = (Reason::AwaitsApproval, "Approve".to_owned());
+    assert_eq!(reason(Mode::Enforce, Mode::Approve), approval);
+    let own = (Reason::NothingBlocked, "Observe".to_owned());
+    assert_eq!(reason(Mode::Observe, Mode::Approve), own);
 }
 
 fn ticket(phase: Phase, outcome: Option<TicketOutcome>) -> Ticket {

@@ -21,6 +21,7 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
             "aws_sdk_",
             "aws_smithy_",
             "aws_types",
+            "sha2",
             "tokio",
             "tracing",
         ],
@@ -50,7 +51,7 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "shell",
         &["shell", "engine", "report", "aws", "plan", "topology", "clock"],
-        &["tokio", "tracing", "axum"],
+        &["tokio", "tracing", "axum", "aws_config"],
     ),
     (
         "standalone",

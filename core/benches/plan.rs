@@ -34,6 +34,7 @@ fn intent() -> Intent {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: ["a", "b", "c"].into_iter().map(|z| (z.into(), None)).collect(),
         objectives: Objectives::default(),
         max_skew: 1,

@@ -3,6 +3,8 @@
 //! Actors go through the same operations as API callers, so they are validated and show in events; they don't show in
 //! the log of API calls received but in the journal.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -353,6 +355,7 @@ fn call(world: &mut World, actor: &Actor, group: &str, action: &str, params: Par
         access_key: actor.name.clone(),
         place,
         arn,
+        tags: BTreeMap::new(),
         by,
     };
     let quirks = Quirks::default();

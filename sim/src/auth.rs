@@ -140,7 +140,7 @@ pub fn caller(
     };
     let well_formed =
         (16..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let (account, arn) = if let Some(session) = sessions.get(key) {
+    let (account, arn, tags) = if let Some(session) = sessions.get(key) {
         if token != Some(session.token.as_str()) {
             return Err(invalid());
         }
@@ -148,7 +148,7 @@ pub fn caller(
             let text = "The security token included in the request is expired";
             return Err(ApiError::new("ExpiredToken", 403, text));
         }
-        (session.account.clone(), session.arn.clone())
+        (session.account.clone(), session.arn.clone(), session.tags.clone())
     } else if !well_formed || key.starts_with("ASIASIM") {
         return Err(invalid());
     } else {
@@ -158,7 +158,7 @@ pub fn caller(
             .unwrap_or(&world.default_place.account)
             .clone();
         let arn = format!("arn:aws:iam::{account}:user/{}", key.to_lowercase());
-        (account, arn)
+        (account, arn, BTreeMap::new())
     };
     let place = Place {
         account,
@@ -168,6 +168,7 @@ pub fn caller(
         access_key: key.clone(),
         place,
         arn,
+        tags,
         by: "api".to_owned(),
     })
 }

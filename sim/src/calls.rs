@@ -27,6 +27,10 @@ pub struct Call {
     pub region: String,
     /// From the access key.
     pub account: String,
+    /// ARN of the caller; empty when its credentials were refused.
+    pub principal: String,
+    /// Session tags of the caller.
+    pub session_tags: BTreeMap<String, String>,
     /// As sent, flattened.
     pub params: BTreeMap<String, String>,
     /// HTTP status; null while it is being served, and when the connection was dropped instead of an answer.
@@ -149,6 +153,8 @@ mod tests {
             operation: operation.into(),
             region: "r".into(),
             account: "a".into(),
+            principal: String::new(),
+            session_tags: BTreeMap::new(),
             params: BTreeMap::new(),
             status: None,
             error: None,

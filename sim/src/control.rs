@@ -288,12 +288,7 @@ fn arrange(shared: &Shared, method: &str, path: &[&str], body: &[u8]) -> Result<
             change(shared, |world| world.access.extend(&specs))
         }
         ("POST", ["credentials", "expire"]) => {
-            shared.with(|inner| {
-                inner
-                    .sessions
-                    .values_mut()
-                    .for_each(|session| session.expires = Timestamp::UNIX_EPOCH);
-            });
+            shared.with(crate::shared::Inner::expire_credentials);
             Ok(json!({}))
         }
         ("POST", ["minima", "reset"]) => {

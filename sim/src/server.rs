@@ -321,6 +321,8 @@ fn admit(
             operation: inbound.action.clone(),
             region: inbound.scope.region.clone(),
             account,
+            principal: caller.as_ref().map_or(String::new(), |c| c.arn.clone()),
+            session_tags: caller.as_ref().map_or(BTreeMap::new(), |c| c.tags.clone()),
             params,
             status: None,
             error: None,

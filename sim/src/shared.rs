@@ -65,6 +65,13 @@ impl Inner {
         self.world.now()
     }
 
+    /// All credentials of AssumeRole expire now.
+    pub fn expire_credentials(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.expires = Timestamp::UNIX_EPOCH;
+        }
+    }
+
     /// Now on the clock by which credentials expire.
     pub fn credentials_now(&self) -> Timestamp {
         if self.world.switches.credentials_expire_by_sim_clock {

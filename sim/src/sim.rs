@@ -294,6 +294,11 @@ impl Sim {
         self.with_world(|world| world.access.set(who, &documents))
     }
 
+    /// All credentials of AssumeRole expire now.
+    pub fn expire_credentials(&self) {
+        self.shared.with(crate::shared::Inner::expire_credentials);
+    }
+
     /// Adds a fault rule; returns its id.
     pub fn fault(&self, rule: FaultSpec) -> String {
         self.shared.with(|inner| {

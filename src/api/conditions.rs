@@ -1,4 +1,5 @@
-//! Conditions of a stack: closed sets of types and reasons, in the shape of `metav1.Condition`.
+//! Conditions: closed sets of types and reasons, in the shape of `metav1.Condition`. Here are those of a stack; those of an
+//! AWSAccount stand with its type.
 //!
 //! `Ready` says that the stack is accepted, observed and judged. The state of AWS never makes it False, so that GitOps
 //! tools that wait for health don't hold back a fix during an outage; whether the stack survives is `ZoneRedundant`.
@@ -8,17 +9,17 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One aspect of a stack's state.
+/// One aspect of an object's state: of a stack's, unless other sets are named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Condition {
+pub struct Condition<K = ConditionType, R = Reason> {
     /// The aspect.
     #[serde(rename = "type")]
-    pub kind: ConditionType,
+    pub kind: K,
     /// Whether it holds.
     pub status: ConditionStatus,
     /// Why, as one word for programs.
-    pub reason: Reason,
+    pub reason: R,
     /// Why, as a sentence for people.
     #[schemars(length(max = 32768))]
     pub message: String,
@@ -65,7 +66,7 @@ pub enum Reason {
     Judged,
     /// Ready False, Stalled True: the spec can't be accepted.
     InvalidSpec,
-    /// Ready, False: AWS could not be read, so no verdict could be given.
+    /// Ready, False: AWS, or the AWSAccount that leads there, could not be read, so no verdict could be given.
     NotObserved,
     /// ZoneRedundant, True.
     SurvivesAnyZone,
@@ -103,6 +104,14 @@ pub enum Reason {
     ActionInFlight,
     /// Reconciling, False.
     Idle,
+    /// ActionBlocked, True: the AWSAccount allows less than the stack wants.
+    LimitedByAccount,
+    /// Ready False, Stalled True: no AWSAccount has the name of spec.aws.accountRef.
+    AccountNotFound,
+    /// Ready False, Stalled True: the AWSAccount does not allow the stack's namespace.
+    NamespaceNotAllowed,
+    /// Ready False, Stalled True: the AWSAccount does not allow the stack's region.
+    RegionNotAllowed,
     /// Stalled, True: an elder stack names the same resource.
     ClaimedByElder,
     /// Stalled, False.

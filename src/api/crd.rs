@@ -1,6 +1,6 @@
 //! The CustomResourceDefinitions, made from the types.
 
-use super::v1alpha1::HAStack;
+use super::v1alpha1::{AWSAccount, HAStack};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -8,24 +8,32 @@ use kube::CustomResourceExt as _;
 
 /// All of them, as they are to be applied.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let mut crd = HAStack::crd();
-    for version in &mut crd.spec.versions {
-        if let Some(schema) = version
-            .schema
-            .as_mut()
-            .and_then(|s| s.open_api_v3_schema.as_mut())
-        {
-            tidy(schema);
-        }
+    [HAStack::crd(), AWSAccount::crd()].map(tidied).into()
+}
+
+fn tidied(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let versions = crd.spec.versions.iter_mut();
+    for schema in versions.filter_map(|v| v.schema.as_mut()?.open_api_v3_schema.as_mut()) {
+        tidy(schema);
     }
-    vec![crd]
+    crd
 }
 
 /// The schema of a `HAStack` as JSON, for checks outside of an API server.
 pub fn schema() -> serde_json::Value {
-    crds()
+    schema_of(HAStack::crd())
+}
+
+/// The schema of an `AWSAccount` as JSON.
+pub fn account_schema() -> serde_json::Value {
+    schema_of(AWSAccount::crd())
+}
+
+fn schema_of(crd: CustomResourceDefinition) -> serde_json::Value {
+    tidied(crd)
+        .spec
+        .versions
         .into_iter()
-        .flat_map(|crd| crd.spec.versions)
         .find_map(|version| version.schema?.open_api_v3_schema)
         .and_then(|schema| serde_json::to_value(schema).ok())
         .unwrap_or_default()

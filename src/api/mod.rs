@@ -1,7 +1,7 @@
 //! The custom resources, as types: `evenkeel.dev/v1alpha1`. No logic, no client.
 //!
-//! [`v1alpha1`] holds `HAStack` (spec and status) with the rules that the API server checks, [`conditions`] the closed
-//! sets of condition types and reasons, [`crd`] the CustomResourceDefinition made from them.
+//! [`v1alpha1`] holds `HAStack` and `AWSAccount` (spec and status) with the rules that the API server checks,
+//! [`conditions`] the closed sets of condition types and reasons, [`crd`] the CustomResourceDefinitions made from them.
 //! The doc comments of the types are what `kubectl explain` prints.
 
 pub mod conditions;
@@ -14,6 +14,8 @@ pub const GROUP: &str = "evenkeel.dev";
 pub const API_VERSION: &str = "evenkeel.dev/v1alpha1";
 /// Kind of the stack resource.
 pub const KIND: &str = "HAStack";
+/// Kind of the account resource.
+pub const ACCOUNT_KIND: &str = "AWSAccount";
 
 /// Annotation: `"true"` stops all acting on this stack; judging goes on.
 pub const PAUSED: &str = "evenkeel.dev/paused";

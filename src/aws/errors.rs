@@ -4,6 +4,7 @@
 //! and of SigV4 and IAM, which every service shares. An unknown code is [`ErrorClass::Unknown`], which forbids action.
 
 use super::ports::{CLAIM_ACTIONS, WRITE_ACTIONS};
+use super::session::NotAssumed;
 use super::types::{AwsError, ErrorClass};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -154,6 +155,12 @@ pub(super) fn from_sdk<E>(op: Operation, transmitted: bool, error: &SdkError<E, 
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    if let Some(NotAssumed(why)) = not_assumed(error) {
+        return AwsError {
+            maybe_sent: false,
+            ..why.clone()
+        };
+    }
     let mut known = AwsError {
         class: ErrorClass::Unknown,
         service: op.service,
@@ -195,6 +202,18 @@ where
         known.class = ErrorClass::Unknown;
     }
     known
+}
+
+/// There were no credentials to sign with, because a role was not assumed.
+fn not_assumed<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a NotAssumed> {
+    let mut next = Some(error);
+    while let Some(e) = next {
+        if let Some(found) = e.downcast_ref::<NotAssumed>() {
+            return Some(found);
+        }
+        next = e.source();
+    }
+    None
 }
 
 /// CloudWatch's RPC codes may come with a namespace (`com.amazonaws…#Name`) and a suffix (`Name:http://…`).
@@ -264,6 +283,19 @@ impl AwsError {
     /// The IAM action that the failed call needs.
     pub fn iam_action(&self) -> String {
         format!("{}:{}", self.service, self.operation)
+    }
+
+    /// AWS says that the identity may not do this: a permission is missing, or a trust policy refuses.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(
+            bare(&self.code),
+            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized"
+        )
+    }
+
+    /// AWS says that the credentials have expired: nothing was done, and new ones help.
+    pub fn is_expired(&self) -> bool {
+        matches!(bare(&self.code), "ExpiredToken" | "TokenRefreshRequired")
     }
 
     /// What a person can do about it, where there is something to do.
@@ -340,6 +372,13 @@ impl AwsError {
 
     fn advice_by_class(&self) -> Option<String> {
         match self.class {
+            // AWS doesn't say which of these it is.
+            ErrorClass::Denied if self.operation == "AssumeRole" => Some(
+                "AWS doesn't let this role be assumed: compare spec.roleArn and spec.externalId of the AWSAccount with \
+                 the role's trust policy, which must allow sts:AssumeRole and sts:TagSession to the controller's own \
+                 role, and let the policy of that one allow both, too."
+                    .into(),
+            ),
             ErrorClass::Denied => Some(self.advice_on_denial()),
             ErrorClass::Throttled => Some(
                 "AWS throttles this account's calls to this API: other tools are using the same budget. Try again \

@@ -48,6 +48,8 @@ pub struct Call {
     pub took: Duration,
     /// Metrics that CloudWatch bills for this answer (0 but for an answered GetMetricData).
     pub metrics_requested: u32,
+    /// The identity lacks the permission for it.
+    pub forbidden: bool,
 }
 
 /// Hears of every call. Must return at once.
@@ -112,6 +114,7 @@ mod tests {
             outcome,
             took: Duration::from_millis(40),
             metrics_requested,
+            forbidden: false,
         }
     }
 

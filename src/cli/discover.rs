@@ -50,6 +50,7 @@ pub fn intent(found: &Found) -> Intent {
         policy: BTreeMap::new(),
         region: found.region.clone(),
         account_ref: None,
+        mode_limit: None,
         zones: found.zones.iter().map(|z| (z.clone(), None)).collect(),
         objectives: Objectives::default(),
         max_skew: 1,

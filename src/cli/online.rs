@@ -126,7 +126,7 @@ impl Survey {
         let member = |intent| Member {
             intent,
             history: &history,
-            account,
+            account: account.cloned(),
         };
         let roll = Roll::call(intents.iter().map(|intent| member(*intent)));
         let ledger = failovers::ledger(&self.view, self.now);

@@ -9,9 +9,10 @@
 //! wait    on the engine's clock, and every real second beside it
 //! ```
 
+use super::accounts::{AccountPublisher, Accounts, Resolver};
 use super::gate::LeaderGate;
 use super::lease::Standing;
-use super::publish::Publisher;
+use super::publish::{Publisher, Said};
 use super::store::KubeStore;
 use super::watch::Cache;
 use crate::clock::{AnyClock, Clock as _, Stopwatch};
@@ -44,13 +45,16 @@ pub enum End {
 pub struct Lead {
     pub engine: Loop,
     pub publisher: Publisher,
+    pub account_publisher: AccountPublisher,
+    pub resolver: Resolver,
+    pub accounts: Arc<Accounts>,
     pub cache: Arc<Cache>,
     pub gate: LeaderGate,
     pub board: Arc<Board>,
 }
 
 /// What the gate said in the last turn: when it says something else, the loop turns again.
-type Said = (Option<String>, bool);
+type Told = (Option<String>, bool);
 
 impl Lead {
     /// Turns until a signal or the loss of the lease.
@@ -86,12 +90,15 @@ impl Lead {
         // What is wanted only now (the owner's tag of a group on which something is planned) is read at once.
         for _ in 0..3 {
             let wishes = self.cache.wishes();
-            self.engine.look(&wishes).await;
+            let resolved = self.resolver.resolve(&wishes, &self.accounts);
+            self.engine.look(&resolved.wishes).await;
             self.board.beat();
             if self.engine.next_wake() > self.now() {
                 break;
             }
         }
+        let now = self.now();
+        self.account_publisher.turn(now).await;
         self.publish().await;
     }
 
@@ -126,10 +133,14 @@ impl Lead {
 
     /// Sleeps until there is something to do. While a predecessor's call may be under way, only in real time: a
     /// rehearsal's clock then waits for us.
-    async fn wait(&mut self, signals: &mut Signals, said: &Said) -> Option<End> {
+    async fn wait(&mut self, signals: &mut Signals, said: &Told) -> Option<End> {
         let standing = self.gate.standing.clone();
         let quarantined = standing.in_quarantine();
         let wake = self.engine.next_turn();
+        let wake = self
+            .account_publisher
+            .next_due()
+            .map_or(wake, |due| due.min(wake));
         let sleep = async {
             if quarantined {
                 std::future::pending::<()>().await;
@@ -162,7 +173,7 @@ impl Lead {
         self.engine.clock().now()
     }
 
-    fn said(&self) -> Said {
+    fn said(&self) -> Told {
         let now = self.now();
         (self.gate.told(now), self.gate.closed(now).is_some())
     }
@@ -174,9 +185,13 @@ impl Lead {
         }
         let mut names = self.engine.take_changed();
         names.extend(self.cache.take_dirty());
+        names.extend(self.resolver.take_changed());
         for stack in names {
-            let report = self.engine.report(&stack);
-            self.publisher.compose(&stack, report.as_ref(), now);
+            let said = match self.resolver.refusal(&stack) {
+                Some(refusal) => Said::Refused(refusal),
+                None => self.engine.report(&stack).map_or(Said::Nothing, Said::Judged),
+            };
+            self.publisher.compose(&stack, &said, now);
         }
         self.publisher.write().await;
         self.tell_board(now);
@@ -189,6 +204,7 @@ impl Lead {
             leader: Some(true),
         };
         let mut not_ready = self.cache.troubles();
+        not_ready.extend(self.accounts.troubles());
         not_ready.extend(
             self.gate
                 .stop

@@ -1,10 +1,11 @@
 //! The loop on Kubernetes: HAStacks in, status and Events out, one leader acting.
 //!
-//! Tasks, each of which ends the process when it ends: the watches ([`watch`]), the lease ([`lease`]), the stop switch
+//! Tasks, each of which ends the process when it ends: the watches ([`watch`], [`accounts`]), the lease ([`lease`]), the stop switch
 //! ([`stop`]), Events ([`events`]), metrics and health. The loop itself ([`lead`]) runs while this process leads; until
 //! then it only keeps its picture of the cluster, and asks AWS nothing. Only [`objects`] writes HAStacks, and only their
-//! status. Reading order: [`watch`], [`store`], [`lease`], [`lead`].
+//! status; only [`accounts`] that of AWSAccounts. Reading order: [`watch`], [`store`], [`lease`], [`lead`].
 
+mod accounts;
 pub mod client;
 mod events;
 mod gate;
@@ -23,7 +24,8 @@ mod size_tests;
 use crate::clock::{AnyClock, Clock as _, SystemClock};
 use crate::engine::{self, Engine};
 use crate::report::metrics::{Metrics, Scene};
-use crate::shell::{AwsConnect, Board, Signals, http};
+use crate::shell::{AwsConnect, Board, Roles, Signals, http};
+use accounts::{AccountPublisher, Accounts, Resolver};
 use client::Target;
 use gate::LeaderGate;
 use kube::Client;
@@ -85,6 +87,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(2);
 struct Controller {
     client: Client,
     cache: Arc<Cache>,
+    accounts: Arc<Accounts>,
     standing: Arc<Standing>,
     stop: Arc<Stop>,
     board: Arc<Board>,
@@ -118,6 +121,7 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
     let own_namespace = options.lease_namespace.unwrap_or(default_namespace);
     let scopes = scopes(&options.namespaces);
     let cache = Arc::new(Cache::new(&scopes));
+    let accounts = Arc::new(Accounts::new(cache.changed.clone()));
     let standing = Arc::new(Standing::new(options.lease_duration));
     let stop = Arc::new(Stop::new(&own_namespace));
     let settings = lease::Settings {
@@ -134,6 +138,10 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
         let task = watch::watch(client.clone(), scope, cache.clone());
         tasks.spawn(named("watches HAStacks", task));
     }
+    let task = accounts::watch_accounts(client.clone(), accounts.clone());
+    tasks.spawn(named("watches AWSAccounts", task));
+    let task = accounts::watch_namespaces(client.clone(), accounts.clone());
+    tasks.spawn(named("watches namespaces", task));
     tasks.spawn(named(
         "reads the stop switch",
         stop::run(client.clone(), stop.clone()),
@@ -142,6 +150,7 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
         objects: Arc::new(Objects::new(client.clone(), cache.clone())),
         client,
         cache,
+        accounts,
         standing,
         stop,
         board,
@@ -190,7 +199,7 @@ impl Controller {
     async fn follow(&self) {
         loop {
             let leads = self.standing.leads();
-            if leads && self.cache.synced() && self.stop.is_read() {
+            if leads && self.cache.synced() && self.accounts.is_told() && self.stop.is_read() {
                 return;
             }
             let mut not_ready = self.cache.troubles();
@@ -224,9 +233,19 @@ impl Controller {
             &self.own_namespace,
             &self.identity,
         );
+        let clock = self.clock.clone();
+        let roles = Arc::new(Roles::new(
+            self.endpoint_url.clone(),
+            self.board.metrics.clone(),
+            self.engine.installation.clone(),
+            Arc::new(move || clock.now()),
+        ));
+        let (cache, accounts) = (self.cache.clone(), self.accounts.clone());
         let connect = AwsConnect {
             endpoint_url: self.endpoint_url.clone(),
             metrics: self.board.metrics.clone(),
+            roles: Some(roles.clone()),
+            withdrawn: Some(Box::new(move |wish| accounts::withdrawn(&cache, &accounts, wish))),
         };
         let settings = engine::Settings {
             holder: self.identity.clone(),
@@ -240,6 +259,9 @@ impl Controller {
                 self.sink.clone(),
                 self.board.metrics.clone(),
             ),
+            account_publisher: AccountPublisher::new(self.client.clone(), self.accounts.clone(), roles),
+            resolver: Resolver::default(),
+            accounts: self.accounts.clone(),
             cache: self.cache.clone(),
             gate,
             board: self.board.clone(),

@@ -1,5 +1,6 @@
 //! What people see: status, Events, metrics' numbers. Written only when something changed: a quiet fleet writes nothing.
 
+use super::accounts::Refusal;
 use super::client::Failure;
 use super::events::{Sink, Telling};
 use super::objects::{Basis, Objects, STATUS};
@@ -10,7 +11,7 @@ use crate::plan::history::History;
 use crate::report::events::{Event, events, finished};
 use crate::report::metrics::{Metrics, StackSample};
 use crate::report::sample::sample;
-use crate::report::status::{Subject, refused, status};
+use crate::report::status::{Problem, Subject, refused, status};
 use crate::shell::said::{self, Logged};
 use crate::topology::StackName;
 use futures::StreamExt as _;
@@ -57,25 +58,25 @@ impl Publisher {
     }
 
     /// What is to be said of this stack now; nothing is written yet.
-    pub fn compose(&mut self, stack: &StackName, report: Option<&Report<'_>>, now: Timestamp) {
+    pub fn compose(&mut self, stack: &StackName, said: &Said<'_>, now: Timestamp) {
         let Some(seen) = self.objects.cache().get(stack) else {
             self.forget(stack);
             return;
         };
         // What is known of an object of the same name that is gone says nothing of this one.
-        let report = report.filter(|r| r.wish.identity.as_ref() == Some(&seen.uid));
+        let report = match said {
+            Said::Judged(report) if report.wish.identity.as_ref() == Some(&seen.uid) => Some(report),
+            _ => None,
+        };
         let known = self.last.remove(stack).filter(|p| p.uid == seen.uid);
         let before = known
             .as_ref()
             .map_or(seen.status.as_deref(), |p| Some(&*p.status));
-        let (status, sample, logged) = match (report, &seen.intent) {
-            (Some(report), _) => judged(report, before, now),
-            (None, Err(why)) => (
-                refused(why, seen.generation, before, now),
-                StackSample::default(),
-                None,
-            ),
-            (None, Ok(_)) => {
+        let (status, sample, logged) = match (report, &seen.intent, said) {
+            (Some(report), ..) => judged(report, before, now),
+            (None, Err(why), _) => kept_out(&Problem::of_spec(why), &seen, before, now),
+            (None, Ok(_), Said::Refused(refusal)) => kept_out(&refusal.problem(), &seen, before, now),
+            (None, Ok(_), _) => {
                 // It is new; the next turn takes it in.
                 self.last.extend(known.map(|p| (stack.clone(), p)));
                 return;
@@ -171,6 +172,26 @@ impl Publisher {
             event,
         });
     }
+}
+
+/// What there is to say of a stack.
+pub enum Said<'a> {
+    /// The loop doesn't know it yet.
+    Nothing,
+    Judged(Report<'a>),
+    /// Its AWSAccount keeps it from the loop.
+    Refused(&'a Refusal),
+}
+
+/// Of a stack that the loop doesn't have.
+fn kept_out(
+    problem: &Problem<'_>,
+    seen: &Seen,
+    before: Option<&HAStackStatus>,
+    now: Timestamp,
+) -> (HAStackStatus, StackSample, Option<Logged>) {
+    let status = refused(problem, seen.generation, before, now);
+    (status, StackSample::default(), None)
 }
 
 fn judged(

@@ -45,6 +45,7 @@ fn world(groups: usize) -> (Intent, Topology) {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: ["a", "b", "c", "d"].map(|z| (z.into(), None)).into(),
         objectives: Objectives {
             recovery_time: Some(SignedDuration::from_secs(1)),

@@ -6,6 +6,7 @@
 
 use super::client::{ask, chain};
 use crate::api::v1alpha1::{HAStack, HAStackStatus};
+use crate::aws::Access;
 use crate::clock::Stopwatch;
 use crate::engine::Wish;
 use crate::intake;
@@ -24,16 +25,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A watch is begun anew this often, so that a connection that died silently is noticed soon after.
-const WATCH_SECONDS: u32 = 60;
+pub(super) const WATCH_SECONDS: u32 = 60;
 /// Objects in one page of a listing: a page is held in memory whole, with everything that we don't keep.
 const PAGE: u32 = 100;
 /// A watch in trouble for this long is no longer a passing one.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait between two tries at a watch.
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A watch that took up again tells so only with the next change, which may be hours away: while it is in trouble the
 /// API server is asked this often whether it lists HAStacks.
-const PROBE: Duration = Duration::from_secs(10);
+pub(super) const PROBE: Duration = Duration::from_secs(10);
 
 /// One object as last seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +123,7 @@ struct Trouble {
 pub struct Cache {
     inner: Mutex<Inner>,
     /// Told when something changed that the loop should look at.
-    pub changed: Notify,
+    pub changed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -316,6 +317,8 @@ impl Inner {
             }
         };
         Some(Wish {
+            // Who looks AWSAccounts up replaces it.
+            access: Access::without_accounts(intent.account_ref.as_deref()),
             intent,
             frozen,
             generation: seen.generation,
@@ -372,15 +375,19 @@ pub async fn watch(client: Client, scope: Scope, cache: Arc<Cache>) {
     }
 }
 
-fn explain(error: &watcher::Error) -> String {
-    let code = match error {
+/// The API server's status code, if it answered.
+pub(super) fn code_of(error: &watcher::Error) -> Option<u16> {
+    match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
         watcher::Error::WatchError(status) => Some(status.code),
         _ => None,
-    };
-    match code {
+    }
+}
+
+fn explain(error: &watcher::Error) -> String {
+    match code_of(error) {
         Some(404) => "the API server knows no HAStack: install the CustomResourceDefinition (evenkeel crds | kubectl apply -f -); waiting for it".to_owned(),
         Some(401 | 403) => format!("{}: compare the ServiceAccount's rights with deploy/rbac.yaml", chain(error)),
         _ => chain(error),
@@ -389,7 +396,7 @@ fn explain(error: &watcher::Error) -> String {
 
 /// Half a second, doubled up to eight.
 #[derive(Debug, Default)]
-struct Ladder {
+pub(super) struct Ladder {
     tries: u32,
 }
 

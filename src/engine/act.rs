@@ -3,7 +3,7 @@
 use super::Engine;
 use super::judge::{Scene, judge};
 use super::region::{Connect, Eyes};
-use super::stack::Stack;
+use super::stack::{Stack, Wish};
 use crate::clock::Clock;
 use crate::execute::step::{Again, Blind, Gate, Outcome, Ports, Replan};
 use crate::execute::store::Store;
@@ -11,6 +11,7 @@ use crate::observe::FreshNeeds;
 use crate::plan::history::{Fleet, History, Ticket};
 use crate::plan::{Action, ActionClass, Decision, Guardrail, Hold, Intent, Purpose, next_step};
 use crate::topology::StackName;
+use jiff::Timestamp;
 
 impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     /// Takes one step if any stack may; says whether one was tried. Nothing is started that isn't finished: once
@@ -67,7 +68,10 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         let Some(stack) = self.stacks.get_mut(name) else {
             return false;
         };
-        let doors = self.regions.get_mut(&stack.key).and_then(|r| r.eyes_and_hand());
+        let doors = self
+            .regions
+            .get_mut(&stack.key)
+            .and_then(|r| r.eyes_and_hand(name));
         let component = step
             .first()
             .and_then(|a| stack.topology.as_ref()?.components.get(&a.component));
@@ -81,12 +85,17 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             intent: &stack.wish.intent,
             fleet: &stack.fleet,
         };
+        let gate = Permit {
+            gate: &self.gate,
+            connect: &self.connect,
+            wish: &stack.wish,
+        };
         let mut ports = Ports {
             clock: &self.clock,
             store: &self.store,
             replan: &mut replan,
             write,
-            gate: &self.gate,
+            gate: &gate,
         };
         let ids: Vec<&str> = step.iter().map(|a| a.id.0.as_str()).collect();
         tracing::info!(stack = %name, actions = ids.join(" "), "Step begins");
@@ -178,6 +187,29 @@ fn blind(error: &Blind) -> Hold {
             error.0.trim_end_matches('.')
         ),
         retry_at: None,
+    }
+}
+
+/// The gate of all, and what is still allowed for this stack.
+struct Permit<'a, G, N> {
+    gate: &'a G,
+    connect: &'a N,
+    wish: &'a Wish,
+}
+
+impl<G: Gate, N: Connect> Gate for Permit<'_, G, N> {
+    fn closed(&self, now: Timestamp) -> Option<String> {
+        self.gate
+            .closed(now)
+            .or_else(|| self.connect.withdrawn(self.wish))
+    }
+
+    fn told(&self, now: Timestamp) -> Option<String> {
+        self.gate.told(now)
+    }
+
+    fn close(&self, reason: &str) {
+        self.gate.close(reason);
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one stack must know of all others: who is the elder, what is in flight, what was added. Pure.
 //!
 //! A component's identity is (account, region, kind, identifier). Of two stacks that name one, the elder wins:
-//! creation time, then namespace and name.
+//! creation time, then namespace and name. Two names of AWSAccounts may lead to one account, so accounts are compared by
+//! their ids; as long as an id isn't known, it may be any.
 
 use crate::plan::history::{Fleet, History};
 use crate::plan::{ActionClass, Intent};
@@ -30,12 +31,12 @@ impl Default for Limits {
 }
 
 /// One stack as the others see it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Member<'a> {
     pub intent: &'a Intent,
     pub history: &'a History,
     /// Of its credentials, once known.
-    pub account: Option<&'a AccountId>,
+    pub account: Option<AccountId>,
 }
 
 /// Whoever named a resource first: stacks without a creation time come after those with one.
@@ -44,7 +45,8 @@ type Age = (bool, Option<Timestamp>, StackName);
 /// All stacks together, added up once and asked for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {
-    elders: BTreeMap<(Option<AccountId>, Region, String), Age>,
+    /// Everybody who names a group, by region and identifier.
+    named: BTreeMap<(Region, String), Vec<(Option<AccountId>, Age)>>,
     disruptions: BTreeMap<StackName, u32>,
     added_nodes: u32,
 }
@@ -55,15 +57,9 @@ impl Roll {
         for member in members {
             let age = age(member.intent);
             for cache in member.intent.caches.values() {
-                let key = (
-                    member.account.cloned(),
-                    member.intent.region.clone(),
-                    cache.replication_group.clone(),
-                );
-                let elder = roll.elders.entry(key).or_insert_with(|| age.clone());
-                if age < *elder {
-                    elder.clone_from(&age);
-                }
+                let key = (member.intent.region.clone(), cache.replication_group.clone());
+                let named = roll.named.entry(key).or_default();
+                named.push((member.account.clone(), age.clone()));
             }
             let open = member.history.tickets.iter().filter(|t| t.phase.is_open());
             let disruptive = open
@@ -85,13 +81,14 @@ impl Roll {
     pub fn fleet(&self, member: Member<'_>, common: &Common, limits: &Limits) -> Fleet {
         let own = &member.intent.stack;
         let others = self.disruptions.iter().filter(|(stack, _)| *stack != own);
+        let age = age(member.intent);
         let claimed = member.intent.caches.iter().filter_map(|(name, cache)| {
-            let key = (
-                member.account.cloned(),
-                member.intent.region.clone(),
-                cache.replication_group.clone(),
-            );
-            let elder = self.elders.get(&key).filter(|age| age.2 != *own)?;
+            let key = (member.intent.region.clone(), cache.replication_group.clone());
+            let may_be_same = |account: &Option<AccountId>| {
+                account.is_none() || member.account.is_none() || *account == member.account
+            };
+            let same = self.named.get(&key)?.iter().filter(|(a, _)| may_be_same(a));
+            let elder = same.map(|(_, age)| age).filter(|other| **other < age).min()?;
             Some((name.clone(), elder.2.to_string()))
         });
         Fleet {
@@ -181,6 +178,25 @@ mod tests {
         assert_eq!(elder_of(&young, &old).as_deref(), Some("shop/b"));
         // A creation time is older than none.
         assert_eq!(elder_of(&a, &old).as_deref(), Some("shop/b"));
+    }
+
+    #[test]
+    fn accounts_are_compared_by_their_ids_and_an_unknown_one_may_be_any() {
+        let (a, b) = (named("a", "sessions"), named("b", "sessions"));
+        let none = History::default();
+        let elder = |of_a: Option<&str>, of_b: Option<&str>| {
+            let of = |account: Option<&str>, intent| Member {
+                account: account.map(AccountId::new),
+                ..member(intent, &none)
+            };
+            let roll = Roll::call([of(of_a, &a), of(of_b, &b)].into_iter());
+            let fleet = roll.fleet(of(of_b, &b), &Common::default(), &Limits::default());
+            fleet.claimed_by_elder.contains_key(&"cache".into())
+        };
+        assert!(elder(Some("111122223333"), Some("111122223333")));
+        assert!(!elder(Some("111122223333"), Some("444455556666")));
+        assert!(elder(Some("111122223333"), None));
+        assert!(elder(None, Some("444455556666")));
     }
 
     #[test]

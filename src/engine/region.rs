@@ -1,18 +1,19 @@
 //! One region of one account, as long as a stack stands in it: its connection, its poller, its zones.
 
 use super::fleet::Common;
+use super::stack::Wish;
 use crate::aws::types::AwsError;
-use crate::aws::{ReadAws, WriteAws};
+use crate::aws::{Access, Hands, ReadAws, WriteAws};
 use crate::clock::Clock;
 use crate::observe::{
     Changes, Fresh, FreshNeeds, Observer, PollSettings, RegionView, Wanted, ZoneWatch, failovers,
 };
-use crate::topology::{AccountId, Region, ZoneName, ZoneState};
+use crate::topology::{AccountId, Region, StackName, ZoneName, ZoneState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whose credentials (an AWSAccount's name, or the process's own), and where.
-pub type RegionKey = (Option<String>, Region);
+/// With whose credentials, and where. Another role or external id makes another region, with a connection of its own.
+pub type RegionKey = (Access, Region);
 
 /// After a connection failed.
 const CONNECT_AGAIN: SignedDuration = SignedDuration::from_secs(30);
@@ -26,17 +27,19 @@ const SAVE_WATCH: SignedDuration = SignedDuration::from_mins(3);
 /// The two doors to AWS of one region.
 pub struct Link {
     pub read: ReadAws,
-    pub write: WriteAws,
+    pub write: Hands,
 }
 
 /// Opens the doors.
 pub trait Connect: Send + Sync {
     /// An error is a sentence that says what to do.
-    fn connect(
-        &self,
-        account: Option<&str>,
-        region: &Region,
-    ) -> impl Future<Output = Result<Link, String>> + Send;
+    fn connect(&self, access: &Access, region: &Region) -> impl Future<Output = Result<Link, String>> + Send;
+
+    /// Why nothing may be done any more for what was judged by this wish: asked just before each call.
+    fn withdrawn(&self, wish: &Wish) -> Option<String> {
+        let _ = wish;
+        None
+    }
 }
 
 /// What a poll changed.
@@ -53,7 +56,7 @@ pub struct Polled {
 pub(super) struct RegionSide {
     key: RegionKey,
     observer: Option<Observer>,
-    write: Option<WriteAws>,
+    write: Option<Hands>,
     pub(super) watch: ZoneWatch,
     wanted: Wanted,
     /// Why there is no connection.
@@ -104,8 +107,10 @@ impl RegionSide {
         self.observer.as_ref().map(Observer::view)
     }
 
-    pub(super) fn account(&self) -> Option<&AccountId> {
-        self.view().and_then(|v| v.account.as_ref())
+    /// As AWS tells it, or else the ARN of the role.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        let told = self.view().and_then(|v| v.account.clone());
+        told.or_else(|| self.key.0.account())
     }
 
     pub(super) fn trouble(&self) -> Option<&str> {
@@ -168,7 +173,7 @@ impl RegionSide {
         if self.retry_at.is_some_and(|at| clock.now() < at) {
             return false;
         }
-        match connect.connect(self.key.0.as_deref(), &self.key.1).await {
+        match connect.connect(&self.key.0, &self.key.1).await {
             Ok(link) => {
                 self.observer = Some(Observer::new(link.read, self.key.1.clone(), *settings));
                 self.write = Some(link.write);
@@ -214,14 +219,14 @@ impl RegionSide {
         changed
     }
 
-    /// Eyes for a fresh look, and the hand that acts on it.
-    pub(super) fn eyes_and_hand(&mut self) -> Option<(Eyes<'_>, &WriteAws)> {
+    /// Eyes for a fresh look, and the hand that acts on it for this stack.
+    pub(super) fn eyes_and_hand(&mut self, stack: &StackName) -> Option<(Eyes<'_>, &WriteAws)> {
         let eyes = Eyes {
             observer: self.observer.as_mut()?,
             watch: &mut self.watch,
             wanted: &self.wanted.groups,
         };
-        Some((eyes, self.write.as_ref()?))
+        Some((eyes, self.write.as_mut()?.of(stack)))
     }
 
     /// Takes a turn to change something here, or says when there is one.
@@ -250,7 +255,7 @@ impl RegionSide {
     /// Adds this region's TestFailover calls of the last 24 h.
     pub(super) fn add_ledger(&self, common: &mut Common, now: Timestamp) {
         if let Some(view) = self.view() {
-            let key = (view.account.clone(), view.region.clone());
+            let key = (self.account(), view.region.clone());
             common.test_failovers.insert(key, failovers::ledger(view, now));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::judge::Judgement;
 use super::region::RegionKey;
+use crate::aws::Access;
 use crate::execute::step::Record;
 use crate::plan::history::{Fleet, History};
 use crate::plan::{Decision, Guardrail, Hold, Intent};
@@ -19,6 +20,8 @@ const LOOK_SOON: SignedDuration = SignedDuration::from_mins(1);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
     pub intent: Arc<Intent>,
+    /// With whose credentials AWS is called for it.
+    pub access: Access,
     /// The newest manifest can't be accepted: judge by `intent` (the last good one), do nothing.
     pub frozen: Option<String>,
     pub generation: Option<i64>,
@@ -57,7 +60,7 @@ pub struct Report<'a> {
 impl Stack {
     pub(super) fn new(wish: Wish) -> Self {
         Self {
-            key: key(&wish.intent),
+            key: key(&wish),
             wish,
             record: None,
             record_problem: None,
@@ -143,8 +146,8 @@ impl Stack {
     }
 }
 
-pub(super) fn key(intent: &Intent) -> RegionKey {
-    (intent.account_ref.clone(), intent.region.clone())
+pub(super) fn key(wish: &Wish) -> RegionKey {
+    (wish.access.clone(), wish.intent.region.clone())
 }
 
 /// The earliest moment at which time alone changes what is judged.
@@ -218,6 +221,7 @@ mod tests {
         };
         let mut stack = Stack::new(Wish {
             intent: Arc::new(intent("g")),
+            access: Access::Own,
             frozen: Some("web.yaml: spec.zones is empty".to_owned()),
             generation: None,
             identity: None,

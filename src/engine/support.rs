@@ -22,6 +22,7 @@ pub(crate) fn intent(group: &str) -> Intent {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: ["a", "b"].map(|z| (z.into(), None)).into(),
         objectives: Objectives::default(),
         max_skew: 1,

@@ -51,8 +51,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             match self.stacks.get_mut(name) {
                 Some(stack) if stack.wish == *wish => {}
                 Some(stack) => {
-                    let same_place =
-                        stack.key == stack::key(&wish.intent) && stack.wish.identity == wish.identity;
+                    let same_place = stack.key == stack::key(wish) && stack.wish.identity == wish.identity;
                     let record = stack.record.take().filter(|_| same_place);
                     *stack = Stack {
                         record,
@@ -359,7 +358,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
 
 /// Where a region's watch is kept between restarts.
 fn note_key(key: &RegionKey) -> String {
-    match &key.0 {
+    match key.0.account_ref() {
         Some(account) => format!("zones_{account}_{}", key.1),
         None => format!("zones_{}", key.1),
     }

@@ -144,7 +144,8 @@ enum Answer {
 
 /// What a failed call says about the change.
 fn verdict(error: &AwsError) -> Answer {
-    if !error.maybe_sent {
+    // Credentials that ended on the way say nothing against the action.
+    if !error.maybe_sent || error.is_expired() {
         return Answer::Refused { counts: false };
     }
     match error.class {

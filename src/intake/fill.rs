@@ -42,6 +42,7 @@ pub(super) fn intent(metadata: Metadata, spec: v1::HAStackSpec) -> Result<Intent
         policy: policy_of(&policy),
         region: region.as_str().into(),
         account_ref: account_ref.map(|r| r.name),
+        mode_limit: None,
         zones: zones
             .into_iter()
             .map(|z| (z.name.as_str().into(), z.id.as_deref().map(Into::into)))
@@ -198,6 +199,8 @@ fn canonical(intent: &Intent) -> String {
         policy,
         region,
         account_ref,
+        // Not of the manifest; where it asks for a person, the steps in the id say so.
+        mode_limit: _,
         zones,
         objectives,
         max_skew,

@@ -2,11 +2,12 @@
 //!
 //! Conditions carry the observed generation and keep their transition time unless their status flips.
 
-use super::status::Subject;
+use super::status::{Problem, Subject};
 use crate::api::conditions::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::plan::guardrails::mode;
 use crate::plan::history::TicketOutcome;
-use crate::plan::intent::{Mode, Policy};
-use crate::plan::{Action, FindingCode, Guardrail, Hold};
+use crate::plan::intent::Policy;
+use crate::plan::{Action, Decision, FindingCode, Guardrail, Hold};
 use crate::topology::survival::Survival;
 use crate::topology::{ComponentName, Manager, ResourceStatus};
 use jiff::Timestamp;
@@ -38,30 +39,40 @@ impl Aspects {
 }
 
 impl Aspects {
-    /// Of a spec that was never acceptable.
-    pub fn refused(problem: &str) -> Self {
+    /// Of a stack that isn't judged.
+    pub fn refused(problem: &Problem<'_>) -> Self {
         let none = (
             False,
             Reason::NothingBlocked,
             "No wanted action waits for a person.".to_owned(),
         );
         let idle = (False, Reason::Idle, "No action is in flight.".to_owned());
+        let stalled = if problem.is_stalled {
+            (True, problem.reason, problem.message.to_owned())
+        } else {
+            not_stalled()
+        };
         Self(vec![
             in_place(
                 ConditionType::Ready,
-                (False, Reason::InvalidSpec, problem.to_owned()),
+                (False, problem.reason, problem.message.to_owned()),
             ),
             in_place(ConditionType::ZoneRedundant, pending()),
             in_place(ConditionType::Balanced, pending()),
             in_place(ConditionType::ObjectivesMet, pending()),
             in_place(ConditionType::ActionBlocked, none),
             in_place(ConditionType::Reconciling, idle),
-            in_place(
-                ConditionType::Stalled,
-                (True, Reason::InvalidSpec, problem.to_owned()),
-            ),
+            in_place(ConditionType::Stalled, stalled),
         ])
     }
+}
+
+fn not_stalled() -> Aspect {
+    (
+        False,
+        Reason::NotStalled,
+        "Nothing waits for a change of the spec.".to_owned(),
+    )
 }
 
 fn in_place(
@@ -296,6 +307,11 @@ fn action_blocked(subject: &Subject<'_>) -> Aspect {
             .map(|h| h.reason.as_str())
             .collect();
         if let Some(first) = holds.first() {
+            let reason = if reason == Reason::AwaitsApproval && only_reported(subject, decision) {
+                Reason::LimitedByAccount
+            } else {
+                reason
+            };
             let message = match holds.len() {
                 1 => (*first).to_owned(),
                 n => format!("{first} ({} more actions are held likewise)", n - 1),
@@ -304,6 +320,15 @@ fn action_blocked(subject: &Subject<'_>) -> Aspect {
         }
     }
     none()
+}
+
+/// Nothing waits for an approval: the account lets wanted actions be reported only.
+fn only_reported(subject: &Subject<'_>, decision: &Decision) -> bool {
+    let policies = decision
+        .actions
+        .iter()
+        .map(|a| mode::effective_policy(subject.intent, a.kind.action_type()));
+    policies.into_iter().all(|policy| policy != Policy::Approve)
 }
 
 /// A hold that says "blocked" to a person: not one that only repeats the mode that the person chose, nor a pause
@@ -316,10 +341,8 @@ fn blocks(subject: &Subject<'_>, hold: &Hold, actions: &[Action]) -> bool {
     match (hold.guardrail, action) {
         (Guardrail::Mode, Some(action)) => {
             let action_type = action.kind.action_type();
-            match subject.intent.policy.get(&action_type) {
-                Some(policy) => *policy == Policy::Approve,
-                None => subject.intent.mode == Mode::Approve,
-            }
+            let waits = mode::effective_policy(subject.intent, action_type) == Policy::Approve;
+            waits || mode::is_limited(subject.intent, action_type)
         }
         (Guardrail::Mode, None) => false,
         (Guardrail::BackOff, Some(action)) => {
@@ -365,9 +388,5 @@ fn stalled(subject: &Subject<'_>) -> Aspect {
     if !claimed.is_empty() {
         return (True, Reason::ClaimedByElder, claimed);
     }
-    (
-        False,
-        Reason::NotStalled,
-        "Nothing waits for a change of the spec.".to_owned(),
-    )
+    not_stalled()
 }

@@ -1,7 +1,7 @@
 //! What changed between two statuses of one stack, as sentences: for the terminal now, for Kubernetes Events later.
 //! Pure.
 
-use crate::api::conditions::{ConditionStatus, ConditionType};
+use crate::api::conditions::{ConditionStatus, ConditionType, Reason};
 use crate::api::v1alpha1::{FailoverStatus, HAStackStatus, HoldStatus, TicketStatus, ZoneStatus};
 use crate::plan::history::{Ticket, TicketOutcome};
 
@@ -10,6 +10,7 @@ use crate::plan::history::{Ticket, TicketOutcome};
 pub enum EventReason {
     Judged,
     SpecInvalid,
+    AccountRefused,
     NotObserved,
     ZoneChanged,
     VerdictChanged,
@@ -24,9 +25,10 @@ pub enum EventReason {
 
 impl EventReason {
     /// Every reason, in the order in which they are documented.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Judged,
         Self::SpecInvalid,
+        Self::AccountRefused,
         Self::NotObserved,
         Self::ZoneChanged,
         Self::VerdictChanged,
@@ -42,7 +44,11 @@ impl EventReason {
     /// What was being done when it came up, as Kubernetes Events want to know.
     pub fn action(self) -> &'static str {
         match self {
-            Self::Judged | Self::SpecInvalid | Self::VerdictChanged | Self::Balanced => "Judge",
+            Self::Judged
+            | Self::SpecInvalid
+            | Self::AccountRefused
+            | Self::VerdictChanged
+            | Self::Balanced => "Judge",
             Self::NotObserved | Self::ZoneChanged | Self::Moved | Self::FailedOver => "Observe",
             Self::ActionBegan | Self::ActionDone | Self::ActionFailed => "Act",
             Self::Held => "Wait",
@@ -146,11 +152,13 @@ fn ready(before: &HAStackStatus, now: &HAStackStatus) -> Option<Event> {
             ),
         )),
         ConditionStatus::False => {
-            let stalled = condition(now, ConditionType::Stalled).map(|(s, _)| s);
-            let reason = if stalled == Some(ConditionStatus::True) {
-                EventReason::SpecInvalid
-            } else {
-                EventReason::NotObserved
+            let found = now.conditions.iter().find(|c| c.kind == ConditionType::Ready);
+            let reason = match found.map(|c| c.reason) {
+                Some(Reason::InvalidSpec) => EventReason::SpecInvalid,
+                Some(Reason::AccountNotFound | Reason::NamespaceNotAllowed | Reason::RegionNotAllowed) => {
+                    EventReason::AccountRefused
+                }
+                _ => EventReason::NotObserved,
             };
             Some(event(reason, true, message))
         }
@@ -283,7 +291,7 @@ fn balanced(before: &HAStackStatus, now: &HAStackStatus) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::conditions::{Condition, Reason};
+    use crate::api::conditions::Condition;
     use crate::api::v1alpha1::{ComponentStatus, PlanStatus};
     use jiff::Timestamp;
 

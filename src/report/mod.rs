@@ -4,6 +4,7 @@
 //! the drawing for people, [`explain`] the sentences that go with codes, [`status`] the custom resource's status,
 //! [`metrics`] what Prometheus reads.
 
+pub mod account;
 pub mod conditions;
 pub mod events;
 pub mod explain;

@@ -15,7 +15,7 @@ pub fn sample(
     status: &HAStackStatus,
 ) -> StackSample {
     let mut sample = StackSample {
-        mode: format!("{:?}", intent.mode),
+        mode: format!("{:?}", intent.effective_mode()),
         team: intent.team.clone().unwrap_or_default(),
         conditions: status
             .conditions

@@ -4,6 +4,7 @@
 //! writes nothing for a quiet stack.
 
 use super::conditions::{Aspects, conditions};
+use crate::api::conditions::Reason;
 use crate::api::v1alpha1::{
     ActionStatus, AddedNodeStatus, ComponentStatus, EffectiveSettings, FailoverStatus, HAStackStatus,
     HoldStatus, PlanStatus, TicketStatus, ZoneStatus,
@@ -73,9 +74,31 @@ pub fn status(subject: &Subject<'_>, before: Option<&HAStackStatus>) -> HAStackS
     }
 }
 
-/// The status of a stack whose spec was never acceptable: there is no intent to judge by.
+/// Why a stack isn't judged at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    pub reason: Reason,
+    /// Only a change of a spec can help (kstatus).
+    pub is_stalled: bool,
+    /// Names the field and the remedy.
+    pub message: &'a str,
+}
+
+impl<'a> Problem<'a> {
+    /// The spec can't be accepted.
+    pub fn of_spec(message: &'a str) -> Self {
+        Self {
+            reason: Reason::InvalidSpec,
+            is_stalled: true,
+            message,
+        }
+    }
+}
+
+/// The status of a stack that isn't judged: its spec was never acceptable, so that there is no intent to judge by, or it
+/// may not call AWS.
 pub fn refused(
-    problem: &str,
+    problem: &Problem<'_>,
     generation: Option<i64>,
     before: Option<&HAStackStatus>,
     now: Timestamp,
@@ -139,7 +162,7 @@ fn skew(intent: &Intent, topology: &Topology) -> String {
 fn effective(intent: &Intent) -> EffectiveSettings {
     let guardrails = &intent.guardrails;
     EffectiveSettings {
-        mode: format!("{:?}", intent.mode),
+        mode: format!("{:?}", intent.effective_mode()),
         max_skew: intent.max_skew,
         quiet_period: format!("{:#}", guardrails.quiet_period),
         max_replication_lag: format!("{:#}", guardrails.max_replication_lag),

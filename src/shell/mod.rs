@@ -3,9 +3,11 @@
 pub mod connect;
 pub mod http;
 pub mod regions;
+pub mod roles;
 pub mod said;
 pub mod signals;
 
 pub use connect::AwsConnect;
 pub use http::Board;
+pub use roles::Roles;
 pub use signals::Signals;

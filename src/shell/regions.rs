@@ -11,7 +11,8 @@ const STALE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The region's numbers.
 pub fn sample(region: &RegionReport<'_>, now: Timestamp) -> RegionSample {
-    let account = region.view.and_then(|v| v.account.as_ref());
+    let told = region.view.and_then(|v| v.account.clone());
+    let account = told.or_else(|| region.key.0.account());
     let age = |at: Option<Timestamp>| at.map(|at| now.duration_since(at).as_secs_f64());
     let polls = region.view.map(|v| {
         [
@@ -21,7 +22,9 @@ pub fn sample(region: &RegionReport<'_>, now: Timestamp) -> RegionSample {
         ]
     });
     RegionSample {
-        account: account.map_or("unknown".to_owned(), AccountId::to_string),
+        account: account
+            .as_ref()
+            .map_or("unknown".to_owned(), AccountId::to_string),
         region: region.key.1.to_string(),
         impaired: region
             .zones

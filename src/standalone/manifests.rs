@@ -4,6 +4,7 @@
 //! for them until the file is mended. A file that is gone forgets its stacks; AWS is left as it is. A folder that
 //! can't be read forgets nothing.
 
+use crate::aws::Access;
 use crate::engine::Wish;
 use crate::intake::{self, Accepted, Source};
 use crate::topology::StackName;
@@ -177,6 +178,7 @@ impl Folder {
 fn wish(accepted: &Accepted, frozen: Option<String>) -> Wish {
     Wish {
         intent: Arc::new(accepted.intent.clone()),
+        access: Access::without_accounts(accepted.intent.account_ref.as_deref()),
         frozen,
         generation: None,
         identity: None,

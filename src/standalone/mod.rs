@@ -138,6 +138,8 @@ impl Shell {
         let connect = AwsConnect {
             endpoint_url: options.endpoint_url,
             metrics,
+            roles: None,
+            withdrawn: None,
         };
         let clock = Arc::new(options.clock);
         if let Some(address) = options.listen {

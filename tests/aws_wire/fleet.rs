@@ -1,7 +1,7 @@
 //! The whole loop over a fleet, at rest and when one group changes.
 
 use crate::support::{Aws, SimClock};
-use evenkeel::aws::{ReadAws, Stats, WriteAws};
+use evenkeel::aws::{Access, Hands, ReadAws, Stats, WriteAws};
 use evenkeel::engine::{Connect, Engine, Link, Settings, Wish};
 use evenkeel::execute::step::Gate;
 use evenkeel::execute::store::{Store, StoreError, Stored, Version};
@@ -52,6 +52,7 @@ fn wishes(groups: usize) -> BTreeMap<StackName, Wish> {
     assert_eq!(read.problems, []);
     let wish = |accepted: intake::Accepted| Wish {
         intent: Arc::new(accepted.intent),
+        access: Access::Own,
         frozen: None,
         generation: None,
         identity: None,
@@ -66,10 +67,10 @@ struct Doors {
 }
 
 impl Connect for Doors {
-    async fn connect(&self, _account: Option<&str>, _region: &Region) -> Result<Link, String> {
+    async fn connect(&self, _access: &Access, _region: &Region) -> Result<Link, String> {
         Ok(Link {
             read: ReadAws::new(&self.aws, Arc::new(self.stats.clone())),
-            write: WriteAws::new(&self.aws, Arc::new(self.stats.clone())),
+            write: Hands::shared(WriteAws::new(&self.aws, Arc::new(self.stats.clone()))),
         })
     }
 }

@@ -4,7 +4,7 @@ use crate::support::{Aws, NEXTGEN};
 use crate::writes::{ARN, call};
 use evenkeel::aws::errors::Operation;
 use evenkeel::aws::types::ErrorClass;
-use evenkeel::aws::{CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
+use evenkeel::aws::{ASSUME_ACTIONS, CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +53,10 @@ fn the_policies_allow_exactly_the_calls_of_the_ports() {
     assert_eq!(actions("observe"), catalogue(&[READ_ACTIONS]));
     assert_eq!(actions("controller"), catalogue(&[READ_ACTIONS, WRITE_ACTIONS]));
     assert_eq!(actions("claim"), catalogue(&[CLAIM_ACTIONS]));
+    // The tags of a session need a right of their own; they are no call.
+    let mut assuming = catalogue(&[ASSUME_ACTIONS]);
+    assuming.insert("sts:TagSession".to_owned());
+    assert_eq!(actions("assume-role"), assuming);
 }
 
 #[tokio::test]

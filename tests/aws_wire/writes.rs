@@ -272,16 +272,16 @@ async fn turns_to_change_something_are_paced_and_slower_after_a_throttle() {
     let start = aws.sim.now();
     let mut now = start;
     for _ in 0..5 {
-        while let Err(later) = write.turn(now) {
+        while let Err(later) = write.pace().turn(now) {
             now = later;
         }
     }
     // A burst of three, then one a second.
     assert_eq!(now.duration_since(start).as_secs(), 2);
-    let soon = write.turn(now).unwrap_err();
+    let soon = write.pace().turn(now).unwrap_err();
     aws.fault("{throttle: true}");
     assert_eq!(soon.duration_since(now).as_secs(), 1);
     write.test_failover("sessions", &"0001".into()).await.unwrap_err();
     let rested = now + SignedDuration::from_secs(60);
-    assert!(write.turn(rested).is_ok());
+    assert!(write.pace().turn(rested).is_ok());
 }

@@ -137,7 +137,7 @@ const RBAC: &str = "\
 # What `evenkeel controller` may do on Kubernetes, each right with its reason. Tests run the controller under this
 # ServiceAccount and hold it to exactly these verbs.
 #
-# It never writes a HAStack's spec or metadata, never deletes anything, reads no Secret and no Pod.
+# It never writes the spec or metadata of a HAStack or an AWSAccount, never deletes anything, reads no Secret and no Pod.
 # To watch some namespaces only (--namespace), bind the ClusterRole there with RoleBindings instead of cluster-wide.
 # Another --lease-name needs its name in the Role.
 #

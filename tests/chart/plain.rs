@@ -10,6 +10,7 @@ pub async fn established(admin: &Access) {
         "--for=condition=Established",
         "--timeout=30s",
         "crd/hastacks.evenkeel.dev",
+        "crd/awsaccounts.evenkeel.dev",
     ];
     admin.kubectl(&wait).await.unwrap().ok().unwrap();
 }
@@ -45,6 +46,16 @@ const RIGHTS: &[(&str, &str, bool)] = &[
         "get secrets -n evenkeel-system",
         false,
     ),
+    ("evenkeel-system:evenkeel", "watch awsaccounts", true),
+    (
+        "evenkeel-system:evenkeel",
+        "patch awsaccounts --subresource=status",
+        true,
+    ),
+    ("evenkeel-system:evenkeel", "update awsaccounts", false),
+    ("evenkeel-system:evenkeel", "list namespaces", true),
+    ("shop:editor", "create awsaccounts", false),
+    ("shop:viewer", "list awsaccounts", false),
     ("shop:editor", "create hastacks -n shop", true),
     (
         "shop:editor",

@@ -240,6 +240,18 @@ async fn with_namespaces_named_there_is_a_role_in_each_and_no_cluster_role() {
     );
 }
 
+#[tokio::test]
+async fn with_namespaces_named_the_only_cluster_role_is_that_of_accounts() {
+    let more = "watchNamespaces={team-a},rbac.aggregate=false";
+    let all = objects(&render(Helm::V4, &["--set", more]).await);
+    let roles: Vec<&Value> = all.iter().filter(|o| o["kind"] == "ClusterRole").collect();
+    assert_eq!(roles.len(), 1);
+    assert_eq!(roles[0]["metadata"]["name"], "evenkeel-accounts");
+    let rules = roles[0]["rules"].as_array().unwrap();
+    let resources: Vec<&Value> = rules.iter().map(|rule| &rule["resources"][0]).collect();
+    assert_eq!(resources, ["awsaccounts", "awsaccounts/status", "namespaces"]);
+}
+
 /// YAML would read them as numbers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_and_namespaces_may_be_called_by_numbers() {

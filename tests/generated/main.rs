@@ -13,11 +13,10 @@ use fields::check_fields;
 use files::check_file;
 
 #[test]
-fn the_crd_in_the_repository_is_the_one_that_the_binary_prints() {
-    check_file(
-        "crds/hastacks.evenkeel.dev.yaml",
-        &evenkeel::cli::crds::yaml().unwrap(),
-    );
+fn the_crds_in_the_repository_are_those_that_the_binary_prints() {
+    for (name, text) in evenkeel::cli::crds::documents().unwrap() {
+        check_file(&format!("crds/{name}.yaml"), &text);
+    }
 }
 
 #[test]
@@ -37,7 +36,10 @@ fn the_examples_of_planning_print_what_its_document_shows() {
 #[test]
 fn nothing_else_lies_among_the_generated_files() {
     for (folder, wanted) in [
-        ("crds", vec!["hastacks.evenkeel.dev.yaml"]),
+        (
+            "crds",
+            vec!["awsaccounts.evenkeel.dev.yaml", "hastacks.evenkeel.dev.yaml"],
+        ),
         (
             "docs/schemas",
             vec!["plan.v1.schema.json", "snapshot.v1.schema.json"],
@@ -68,8 +70,9 @@ fn the_documents_describe_every_field() {
 }
 
 #[test]
-fn the_reference_of_the_custom_resource_is_made_from_the_types() {
-    check_file("docs/hastack-reference.md", &reference::document());
+fn the_references_of_the_custom_resources_are_made_from_the_types() {
+    check_file("docs/hastack-reference.md", &reference::hastack());
+    check_file("docs/awsaccount-reference.md", &reference::account());
 }
 
 /// The first cell of each row below this heading.
@@ -82,17 +85,27 @@ fn rows_below(document: &str, heading: &str) -> std::collections::BTreeSet<Strin
     rows.map(|l| l.split('`').next().unwrap().to_owned()).collect()
 }
 
+/// The words of an enum of the conditions.
+fn words(schema: &serde_json::Value, field: &str) -> std::collections::BTreeSet<String> {
+    let condition = &schema["properties"]["status"]["properties"]["conditions"]["items"]["properties"];
+    let values = condition[field]["enum"].as_array().unwrap();
+    values.iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn every_condition_reason_and_event_is_documented_and_none_else() {
     let schema = evenkeel::api::crd::schema();
-    let condition = &schema["properties"]["status"]["properties"]["conditions"]["items"]["properties"];
-    let names = |field: &str| -> std::collections::BTreeSet<String> {
-        let values = condition[field]["enum"].as_array().unwrap();
-        values.iter().map(|v| v.as_str().unwrap().to_owned()).collect()
-    };
     let document = "docs/conditions.md";
-    assert_eq!(rows_below(document, "Conditions"), names("type"));
-    assert_eq!(rows_below(document, "Reasons"), names("reason"));
+    assert_eq!(rows_below(document, "Conditions"), words(&schema, "type"));
+    assert_eq!(rows_below(document, "Reasons"), words(&schema, "reason"));
     let events = evenkeel::report::events::EventReason::ALL.map(|r| format!("{r:?}"));
     assert_eq!(rows_below(document, "Events"), events.into());
+}
+
+#[test]
+fn every_condition_and_reason_of_an_account_is_documented_and_none_else() {
+    let schema = evenkeel::api::crd::account_schema();
+    let document = "docs/accounts.md";
+    assert_eq!(rows_below(document, "Conditions"), words(&schema, "type"));
+    assert_eq!(rows_below(document, "Reasons"), words(&schema, "reason"));
 }

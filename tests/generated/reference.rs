@@ -1,11 +1,20 @@
-//! Every field of a HAStack with its type, default and meaning, from the CustomResourceDefinition.
+//! Every field of a custom resource with its type, default and meaning, from the CustomResourceDefinition.
 
 use serde_json::Value;
 use std::fmt::Write as _;
 
-pub fn document() -> String {
-    let schema = evenkeel::api::crd::schema();
-    let mut text = "# HAStack: every field\n\nMade from the types by `make gen`; `kubectl explain has.spec --recursive` says the same. [hastack.md](hastack.md) explains how they play together.\n".to_owned();
+pub fn hastack() -> String {
+    let head = "# HAStack: every field\n\nMade from the types by `make gen`; `kubectl explain has.spec --recursive` says the same. [hastack.md](hastack.md) explains how they play together.\n";
+    document(head, &evenkeel::api::crd::schema())
+}
+
+pub fn account() -> String {
+    let head = "# AWSAccount: every field\n\nMade from the types by `make gen`; `kubectl explain awsaccount.spec --recursive` says the same. [accounts.md](accounts.md) explains how they play together.\n";
+    document(head, &evenkeel::api::crd::account_schema())
+}
+
+fn document(head: &str, schema: &Value) -> String {
+    let mut text = head.to_owned();
     for part in ["spec", "status"] {
         let _ = write!(
             text,

@@ -1,8 +1,8 @@
 //! How much may be under way, how much we may have added, and what AWS lets us have.
 
 use crate::support::*;
-use evenkeel::plan::Guardrail;
 use evenkeel::plan::history::{AddedNode, Phase, TicketOutcome};
+use evenkeel::plan::{ActionType, Guardrail};
 use evenkeel::topology::NodeId;
 use jiff::Timestamp;
 
@@ -225,4 +225,56 @@ fn a_zone_without_capacity_is_asked_again_after_ten_minutes() {
     assert_eq!(hold.retry_at, Some(at("2026-03-02T12:01:00Z")));
     assert_eq!(missed(9).held_by(&add("0001", "a")), []);
     assert_eq!(missed(10).held_by(&add("0001", "d")), []);
+}
+
+#[test]
+fn an_account_allows_at_most_its_mode_whatever_mode_and_policy_say() {
+    use evenkeel::plan::intent::{Mode, ModeLimit, Policy};
+    let (additive, disruptive) = (add("0001", "a"), move_primary("0001"));
+    let limited = |mode: Mode, limit: Mode, policy: Option<Policy>| {
+        skewed().with(|s| {
+            s.intent.mode = mode;
+            let types = [ActionType::AddReplica, ActionType::MovePrimary];
+            s.intent
+                .policy
+                .extend(policy.iter().flat_map(|p| types.map(|t| (t, *p))));
+            s.intent.mode_limit = Some(ModeLimit {
+                account: "prod".to_owned(),
+                mode: limit,
+            });
+        })
+    };
+    let held = |scene: &Scene| {
+        let is_held = |action| scene.held_by(action) == [Guardrail::Mode];
+        (is_held(&additive), is_held(&disruptive))
+    };
+    for policy in [None, Some(Policy::Auto)] {
+        assert_eq!(held(&limited(Mode::Enforce, Mode::Observe, policy)), (true, true));
+        assert_eq!(
+            held(&limited(Mode::Enforce, Mode::Approve, policy)),
+            (false, true)
+        );
+        assert_eq!(
+            held(&limited(Mode::Enforce, Mode::Enforce, policy)),
+            (false, false)
+        );
+    }
+    // The more careful of the two holds, and the hold says whose it is.
+    assert_eq!(held(&limited(Mode::Observe, Mode::Enforce, None)), (true, true));
+    let reason = |mode, limit| {
+        limited(mode, limit, None)
+            .hold(Guardrail::Mode, &disruptive)
+            .reason
+    };
+    assert_eq!(
+        reason(Mode::Enforce, Mode::Observe),
+        "AWSAccount prod allows at most the mode Observe: MovePrimary is only reported. Whoever manages it can raise \
+         its spec.mode."
+    );
+    let waits = reason(Mode::Enforce, Mode::Approve);
+    assert!(
+        waits.starts_with("AWSAccount prod allows at most the mode Approve: MovePrimary waits for approval."),
+        "{waits}"
+    );
+    assert!(reason(Mode::Observe, Mode::Observe).starts_with("spec.mode is Observe"));
 }

@@ -62,6 +62,7 @@ pub fn scene(zones: &str, shards: &[&str]) -> Scene {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: topology.zones.keys().map(|z| (z.clone(), None)).collect(),
         objectives: Objectives::default(),
         max_skew: 1,

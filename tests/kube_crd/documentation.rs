@@ -31,10 +31,11 @@ fn has_fields(schema: &Value) -> bool {
 
 #[test]
 fn every_field_has_a_description_in_sentences() {
-    let schema = evenkeel::api::crd::schema();
+    let (schema, account) = (evenkeel::api::crd::schema(), evenkeel::api::crd::account_schema());
     let mut found = Vec::new();
     fields(&schema, "has", &mut found);
-    assert!(found.len() > 60, "the walk finds {} fields only", found.len());
+    fields(&account, "awsaccount", &mut found);
+    assert!(found.len() > 80, "the walk finds {} fields only", found.len());
     let bad: Vec<_> = found
         .iter()
         .filter(|(_, field)| {
@@ -49,8 +50,9 @@ fn every_field_has_a_description_in_sentences() {
 
 #[test]
 fn a_default_is_told_in_the_description_because_kubectl_explain_does_not_show_it() {
-    let schema = evenkeel::api::crd::schema();
+    let (schema, account) = (evenkeel::api::crd::schema(), evenkeel::api::crd::account_schema());
     let mut found = Vec::new();
+    fields(&account, "awsaccount", &mut found);
     fields(&schema, "has", &mut found);
     let mut told = Vec::new();
     for (path, field) in found {
@@ -69,6 +71,7 @@ fn a_default_is_told_in_the_description_because_kubectl_explain_does_not_show_it
     assert_eq!(
         told,
         [
+            "awsaccount.spec.mode",
             "has.spec.guardrails.maxAddedNodes",
             "has.spec.guardrails.maxConcurrentDisruptions",
             "has.spec.guardrails.maxReplicationLag",
@@ -95,14 +98,16 @@ fn no_default_stands_inside_a_list_item() {
         }
     }
     walk(&evenkeel::api::crd::schema(), "has", false);
+    walk(&evenkeel::api::crd::account_schema(), "awsaccount", false);
 }
 
 #[tokio::test]
 async fn kubectl_explain_knows_every_field() {
     let cluster = cluster().await;
-    let schema = evenkeel::api::crd::schema();
+    let (schema, account) = (evenkeel::api::crd::schema(), evenkeel::api::crd::account_schema());
     let mut found = Vec::new();
     fields(&schema, "has", &mut found);
+    fields(&account, "awsaccount", &mut found);
     let parents = found.iter().filter(|(_, field)| has_fields(field));
     for (path, field) in parents {
         let said = cluster.kubectl(&["explain", path]).await;

@@ -48,7 +48,8 @@ async fn the_crd_applies_without_warnings_and_is_established() {
     assert_eq!(cluster.warnings, "");
     assert_eq!(
         cluster.applied.trim(),
-        "customresourcedefinition.apiextensions.k8s.io/hastacks.evenkeel.dev created"
+        "customresourcedefinition.apiextensions.k8s.io/awsaccounts.evenkeel.dev created\n\
+         customresourcedefinition.apiextensions.k8s.io/hastacks.evenkeel.dev created"
     );
     let conditions = cluster
         .kubectl(&[

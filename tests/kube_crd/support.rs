@@ -90,9 +90,10 @@ pub async fn cluster() -> &'static Cluster {
             let ran = rig.admin().kubectl(&["apply", "-f", crds]).await.unwrap();
             let warnings = ran.stderr.clone();
             let applied = ran.ok().unwrap();
-            let name = "crd/hastacks.evenkeel.dev";
+            let names = ["crd/hastacks.evenkeel.dev", "crd/awsaccounts.evenkeel.dev"];
+            let wait = ["wait", "--for=condition=Established", "--timeout=30s"];
             rig.admin()
-                .kubectl(&["wait", "--for=condition=Established", name, "--timeout=30s"])
+                .kubectl(&[&wait[..], &names].concat())
                 .await
                 .unwrap()
                 .ok()

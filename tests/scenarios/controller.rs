@@ -85,6 +85,7 @@ pub async fn install_crd(admin: &Access) {
         "wait",
         "--for=condition=Established",
         "crd/hastacks.evenkeel.dev",
+        "crd/awsaccounts.evenkeel.dev",
         "--timeout=30s",
     ];
     // A definition without any condition yet is an error to `kubectl wait`, not something to wait for.

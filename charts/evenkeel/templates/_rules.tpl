@@ -14,6 +14,22 @@
   verbs: [create, patch]
 {{- end }}
 
+{{- /* What it may do with AWSAccounts, which belong to no namespace. */}}
+{{- define "evenkeel.accountRules" -}}
+# list, watch: the accounts that HAStacks may name.
+- apiGroups: [evenkeel.dev]
+  resources: [awsaccounts]
+  verbs: [list, watch]
+# patch: what came of assuming the role, by server-side apply.
+- apiGroups: [evenkeel.dev]
+  resources: [awsaccounts/status]
+  verbs: [patch]
+# list, watch: labels (metadata alone), from when an AWSAccount selects namespaces by label.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}
+
 {{- /* What it may do in its own namespace. */}}
 {{- define "evenkeel.ownRules" -}}
 # get: who leads. update: lead, renew, give back.

@@ -21,6 +21,9 @@ pub struct Intent {
     pub region: Region,
     /// Name of the AWSAccount object whose role is assumed; `None` is the process's own credentials.
     pub account_ref: Option<String>,
+    /// The most that this AWSAccount lets happen, whatever `mode` and `policy` say. Not of the manifest: whoever looks
+    /// the account up adds it.
+    pub mode_limit: Option<ModeLimit>,
     /// At least two.
     pub zones: BTreeMap<ZoneName, Option<ZoneId>>,
     pub objectives: Objectives,
@@ -31,6 +34,14 @@ pub struct Intent {
     pub annotations: Annotations,
     /// Label `evenkeel.dev/team`.
     pub team: Option<String>,
+}
+
+impl Intent {
+    /// The stack's mode, or its account's where that is more careful.
+    pub fn effective_mode(&self) -> Mode {
+        let limit = self.mode_limit.as_ref().map_or(Mode::Enforce, |limit| limit.mode);
+        self.mode.min(limit)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +64,14 @@ pub enum Mode {
     Approve,
     /// Act within the guardrails.
     Enforce,
+}
+
+/// The highest mode that an AWSAccount allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModeLimit {
+    /// Name of the AWSAccount.
+    pub account: String,
+    pub mode: Mode,
 }
 
 /// Overrides what the mode implies, for one action type.

@@ -175,6 +175,7 @@ fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) ->
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones,
         objectives: Objectives::default(),
         max_skew: 1,

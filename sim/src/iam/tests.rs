@@ -1,6 +1,7 @@
 //! Tables: what is allowed, and what is refused as a policy.
 
 use serde_json::json;
+use std::collections::BTreeMap;
 
 use super::*;
 
@@ -234,6 +235,7 @@ fn caller(access_key: &str, account: &str, arn: &str) -> Caller {
         },
         arn: arn.to_owned(),
         by: "api".to_owned(),
+        tags: BTreeMap::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod elasticache;
 pub mod sts;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -107,6 +108,8 @@ pub struct Caller {
     pub place: Place,
     /// Principal ARN.
     pub arn: String,
+    /// Session tags, where a role was assumed with any.
+    pub tags: BTreeMap<String, String>,
     /// `api`, or `actor NAME`.
     pub by: String,
 }

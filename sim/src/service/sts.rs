@@ -1,5 +1,7 @@
 //! AWS STS: GetCallerIdentity and AssumeRole (API reference 2011-06-15).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::units::stamp;
@@ -24,6 +26,8 @@ pub struct Session {
     pub account: String,
     /// The assumed role's ARN.
     pub arn: String,
+    /// Session tags by key.
+    pub tags: BTreeMap<String, String>,
     /// Expiry, on the clock that the world's switch names.
     pub expires: Timestamp,
 }
@@ -61,6 +65,7 @@ fn assume_role(
     let name = params.required("RoleSessionName")?;
     let external_id = params.take("ExternalId");
     let seconds = params.integer("DurationSeconds")?.unwrap_or(3600);
+    let tags = session_tags(&mut params)?;
     params.finish()?;
     if !(900..=43_200).contains(&seconds) {
         return Err(ApiError::new(
@@ -75,16 +80,20 @@ fn assume_role(
         return Err(ApiError::new("ValidationError", 400, text));
     }
     let (account, role_name) = parse_role(&role)?;
-    let denied = || {
+    let denied = |action: &str| {
         let who = &ctx.caller.arn;
-        let text = format!("User: {who} is not authorized to perform: sts:AssumeRole on resource: {role}");
-        ApiError::new("AccessDenied", 403, text)
+        let text = format!("User: {who} is not authorized to perform: {action} on resource: {role}");
+        Err(ApiError::new("AccessDenied", 403, text))
     };
     match ctx.world.roles.get(&role) {
         Some(known) if known.external_id.is_some() && known.external_id != external_id => {
-            return Err(denied());
+            return denied("sts:AssumeRole");
         }
-        None if !ctx.world.roles.is_empty() => return Err(denied()),
+        Some(known) if !tags.is_empty() && !known.tag_session => return denied("sts:TagSession"),
+        Some(known) if !known.required_tags.iter().all(|key| tags.contains_key(key)) => {
+            return denied("sts:AssumeRole");
+        }
+        None if !ctx.world.roles.is_empty() => return denied("sts:AssumeRole"),
         _ => {}
     }
     let number = ctx.world.number();
@@ -93,6 +102,7 @@ fn assume_role(
         token: format!("sim-session-token-{number}"),
         arn: format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}"),
         account,
+        tags,
         expires: now + SignedDuration::from_secs(seconds),
     };
     let mut xml = Xml::default();
@@ -107,6 +117,33 @@ fn assume_role(
         x.text("Expiration", stamp(session.expires));
     });
     Ok((xml.finish(), Some(session)))
+}
+
+/// `Tags.member.N.{Key,Value}`, within the limits of API shape `Tag` and of the IAM guide, *Passing session tags in AWS
+/// STS*: 50 tags, keys that differ in more than case.
+fn session_tags(params: &mut Params) -> Result<BTreeMap<String, String>, ApiError> {
+    let invalid = |text: String| ApiError::new("ValidationError", 400, text);
+    let mut tags = BTreeMap::new();
+    let mut keys = BTreeSet::new();
+    for mut tag in params.structures("Tags", "member")?.unwrap_or_default() {
+        let (key, value) = (tag.required("Key")?, tag.take("Value").unwrap_or_default());
+        tag.finish()?;
+        let fits = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+        let long = key.chars().count() > 128 || value.chars().count() > 256;
+        if long || !key.chars().chain(value.chars()).all(fits) || key.to_lowercase().starts_with("aws:") {
+            return Err(invalid(format!(
+                "the session tag `{key}` = `{value}` is not valid"
+            )));
+        }
+        if !keys.insert(key.to_lowercase()) {
+            return Err(invalid(format!("the session tag `{key}` is given twice")));
+        }
+        tags.insert(key, value);
+    }
+    if tags.len() > 50 {
+        return Err(invalid(format!("{} session tags are more than 50", tags.len())));
+    }
+    Ok(tags)
 }
 
 fn parse_role(arn: &str) -> Result<(String, String), ApiError> {

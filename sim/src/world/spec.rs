@@ -49,11 +49,25 @@ pub struct WorldSpec {
 }
 
 /// A role that `AssumeRole` may take.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RoleSpec {
     /// The external id that the trust policy demands.
     pub external_id: Option<String>,
+    /// Does the trust policy allow `sts:TagSession`?
+    pub tag_session: bool,
+    /// Keys of session tags that the trust policy demands (`aws:RequestTag/…`).
+    pub required_tags: Vec<String>,
+}
+
+impl Default for RoleSpec {
+    fn default() -> Self {
+        Self {
+            external_id: None,
+            tag_session: true,
+            required_tags: Vec::new(),
+        }
+    }
 }
 
 /// A cache subnet group: one subnet in each zone.

@@ -34,3 +34,32 @@ def test_an_unknown_role_is_refused_only_where_roles_are_listed(sim):
         sts.assume_role(RoleArn="arn:aws:iam::444455556666:role/unknown", RoleSessionName="shop")
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_session_tags_show_in_the_call_log_and_a_trust_policy_may_demand_or_refuse_them(sim):
+    role = "arn:aws:iam::444455556666:role/"
+    sim.reset(f"roles: {{'{role}untagged': {{tagSession: false}}, '{role}tagged': {{requiredTags: [evenkeel.dev/stack]}}}}\n")
+    sts = sim.client("sts")
+
+    def assume(name, *tags):
+        tags = [{"Key": key, "Value": value} for key, value in tags]
+        return sts.assume_role(RoleArn=role + name, RoleSessionName="shop.web@prod", Tags=tags)
+
+    def refusal(name, *tags):
+        with pytest.raises(ClientError) as caught:
+            assume(name, *tags)
+        return caught.value.response["Error"]
+
+    keys = assume("tagged", ("evenkeel.dev/namespace", "shop"), ("evenkeel.dev/stack", "web"))["Credentials"]
+    sim.client("elasticache", key=keys["AccessKeyId"], token=keys["SessionToken"]).describe_events()
+    call = sim.control("GET", "calls?since=0")[-1]
+    assert call["operation"] == "DescribeEvents"
+    assert call["principal"] == "arn:aws:sts::444455556666:assumed-role/tagged/shop.web@prod"
+    assert call["sessionTags"] == {"evenkeel.dev/namespace": "shop", "evenkeel.dev/stack": "web"}
+
+    assume("untagged")
+    assert "sts:TagSession" in refusal("untagged", ("a", "b"))["Message"]
+    assert refusal("tagged")["Code"] == "AccessDenied"
+    assert refusal("tagged", ("aws:a", "b"))["Code"] == "ValidationError"
+    assert refusal("tagged", ("a", "b"), ("A", "c"))["Code"] == "ValidationError"
+    assert refusal("tagged", ("a", "semi;colon"))["Code"] == "ValidationError"

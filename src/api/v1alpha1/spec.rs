@@ -145,7 +145,8 @@ pub struct AwsSpec {
     )]
     #[schemars(length(max = 32))]
     pub region: String,
-    /// The account, as the name of an AWSAccount object. Without it the process's own credentials are used.
+    /// The account, as the name of an AWSAccount object, which must allow this stack's namespace. Without it the
+    /// process's own credentials are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
 }

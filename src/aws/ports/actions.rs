@@ -15,6 +15,10 @@ pub const GET_CALLER_IDENTITY: Operation = Operation {
     service: "sts",
     name: "GetCallerIdentity",
 };
+pub const ASSUME_ROLE: Operation = Operation {
+    service: "sts",
+    name: "AssumeRole",
+};
 
 pub const ADD_TAGS_TO_RESOURCE: Operation = elasticache("AddTagsToResource");
 pub const DECREASE_REPLICA_COUNT: Operation = elasticache("DecreaseReplicaCount");
@@ -43,6 +47,9 @@ pub const WRITE_ACTIONS: &[Operation] = &[
 
 /// Writing the owner's tag, which only `evenkeel claim` does.
 pub const CLAIM_ACTIONS: &[Operation] = &[ADD_TAGS_TO_RESOURCE];
+
+/// Taking on the roles of AWSAccounts, beside `sts:TagSession`, which is no call but what a session's tags need.
+pub const ASSUME_ACTIONS: &[Operation] = &[ASSUME_ROLE];
 
 const fn elasticache(name: &'static str) -> Operation {
     Operation {

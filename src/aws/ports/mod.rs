@@ -2,17 +2,20 @@
 //!
 //! Each method sends one request and never repeats it, so that every request is counted and paced, and a change is
 //! never made twice because its answer got lost. [`ReadAws`] can't change anything; only the executor and
-//! `evenkeel claim` hold a [`WriteAws`].
+//! `evenkeel claim` hold a [`WriteAws`]. [`AssumeAws`] takes on the roles of AWSAccounts.
 
 pub mod actions;
+mod assume;
 mod read;
 mod write;
 
-pub use actions::{CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
+pub use actions::{ASSUME_ACTIONS, CLAIM_ACTIONS, READ_ACTIONS, WRITE_ACTIONS};
+pub use assume::{AssumeAws, Assumed, SESSION_SECONDS};
 pub use read::{Completeness, MetricAnswer, MetricQuestion, MetricResult, ReadAws};
-pub use write::{ShardIncrease, WriteAws};
+pub use write::{Pace, ShardIncrease, WriteAws};
 
 use super::errors::{Operation, from_sdk};
+use super::session::Session;
 use super::stats::{Call, CallObserver, Outcome};
 use super::types::AwsError;
 use crate::clock::Stopwatch;
@@ -52,9 +55,18 @@ impl Intercept for Transmitted {
 /// Sends one request, counts it, and puts its failure in our words.
 struct Wire {
     observer: Arc<dyn CallObserver>,
+    /// Whose credentials sign, where a role is assumed.
+    session: Option<Arc<Session>>,
 }
 
 impl Wire {
+    fn new(observer: Arc<dyn CallObserver>) -> Self {
+        Self {
+            observer,
+            session: None,
+        }
+    }
+
     /// `send` gets the note-taker to add to its request. `billed` says how many metrics an answer costs.
     async fn once<T, E, F>(
         &self,
@@ -82,8 +94,12 @@ impl Wire {
             outcome,
             took: watch.elapsed(),
             metrics_requested,
+            forbidden: answer.as_ref().is_err_and(AwsError::is_forbidden),
         });
         if let Err(error) = &answer {
+            if let Some(session) = self.session.as_ref().filter(|_| error.is_expired()) {
+                session.has_expired();
+            }
             tracing::debug!(service = op.service, operation = op.name, %error, "AWS call failed");
         }
         answer

@@ -2,6 +2,7 @@
 
 use super::super::described::{ClusterDescription, GroupDescription, Page, SubnetGroup};
 use super::super::errors::Operation;
+use super::super::session::Session;
 use super::super::stats::CallObserver;
 use super::super::translate::{self, clusters, events, groups};
 use super::super::types::{AwsError, CacheEvent, ErrorClass, Metric};
@@ -71,7 +72,19 @@ impl ReadAws {
             elasticache: aws_sdk_elasticache::Client::from_conf(elasticache.build()),
             cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
-            wire: Arc::new(Wire { observer }),
+            wire: Arc::new(Wire::new(observer)),
+        }
+    }
+
+    /// The same with the credentials of an assumed role.
+    pub fn assumed(config: &SdkConfig, observer: Arc<dyn CallObserver>, session: Arc<Session>) -> Self {
+        let wire = Wire {
+            observer: observer.clone(),
+            session: Some(session.clone()),
+        };
+        Self {
+            wire: Arc::new(wire),
+            ..Self::new(&session.sign(config), observer)
         }
     }
 

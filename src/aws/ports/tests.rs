@@ -34,6 +34,7 @@ fn the_iam_actions_are_exactly_the_calls_made() {
     assert_eq!(calls(include_str!("read.rs")), listed(READ_ACTIONS));
     let write = [WRITE_ACTIONS, CLAIM_ACTIONS].concat();
     assert_eq!(calls(include_str!("write.rs")), listed(&write));
+    assert_eq!(calls(include_str!("assume.rs")), listed(ASSUME_ACTIONS));
 }
 
 /// The catalogue's constants in a source text: `actions::DESCRIBE_EVENTS` → `DescribeEvents`.
@@ -48,7 +49,11 @@ fn named(source: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_call_is_counted_under_its_own_name() {
-    let sources = [include_str!("read.rs"), include_str!("write.rs")];
+    let sources = [
+        include_str!("read.rs"),
+        include_str!("write.rs"),
+        include_str!("assume.rs"),
+    ];
     let functions = sources
         .iter()
         .flat_map(|source| source.split("async fn ").skip(1));
@@ -66,7 +71,7 @@ fn every_call_is_counted_under_its_own_name() {
     }
     assert_eq!(
         checked,
-        READ_ACTIONS.len() + WRITE_ACTIONS.len() + CLAIM_ACTIONS.len()
+        READ_ACTIONS.len() + WRITE_ACTIONS.len() + CLAIM_ACTIONS.len() + ASSUME_ACTIONS.len()
     );
 }
 

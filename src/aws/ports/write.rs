@@ -3,6 +3,7 @@
 
 use super::super::errors::Operation;
 use super::super::limits::{Bucket, Budget, Limits};
+use super::super::session::Session;
 use super::super::stats::CallObserver;
 use super::super::types::{AwsError, ErrorClass};
 use super::{Transmitted, Wire, actions};
@@ -21,7 +22,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct WriteAws {
     elasticache: aws_sdk_elasticache::Client,
     wire: Wire,
-    pace: Mutex<Bucket>,
+    pace: Pace,
+}
+
+/// When something may be changed next in one region of one account; clones share it.
+#[derive(Clone, Debug)]
+pub struct Pace(Arc<Mutex<Bucket>>);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(
+            Limits::default().bucket(Budget::ElastiCacheWrites).clone(),
+        )))
+    }
+}
+
+impl Pace {
+    /// Takes a turn to change something, or says when there is one. Turns come more slowly after a throttle.
+    pub fn turn(&self, now: Timestamp) -> Result<(), Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    }
+
+    fn learn(&self, throttled: bool) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .learn(throttled);
+    }
 }
 
 /// What one shard gets in an IncreaseReplicaCount.
@@ -67,14 +94,32 @@ impl WriteAws {
         let conf = aws_sdk_elasticache::config::Builder::from(config).retry_config(RetryConfig::disabled());
         Self {
             elasticache: aws_sdk_elasticache::Client::from_conf(conf.build()),
-            wire: Wire { observer },
-            pace: Mutex::new(Limits::default().bucket(Budget::ElastiCacheWrites).clone()),
+            wire: Wire::new(observer),
+            pace: Pace::default(),
         }
     }
 
-    /// Takes a turn to change something, or says when there is one. Turns come more slowly after a throttle.
-    pub fn turn(&self, now: Timestamp) -> Result<(), Timestamp> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+    /// With the credentials of an assumed role, at a pace that others share.
+    pub fn assumed(
+        config: &SdkConfig,
+        observer: Arc<dyn CallObserver>,
+        session: Arc<Session>,
+        pace: Pace,
+    ) -> Self {
+        let wire = Wire {
+            observer: observer.clone(),
+            session: Some(session.clone()),
+        };
+        Self {
+            wire,
+            pace,
+            ..Self::new(&session.sign(config), observer)
+        }
+    }
+
+    /// Its pace.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     async fn send<T, E, F>(&self, op: Operation, send: impl FnOnce(Transmitted) -> F) -> Result<(), AwsError>
@@ -85,10 +130,7 @@ impl WriteAws {
         let answer = self.wire.once(op, 0, send).await;
         let throttled = answer.as_ref().is_err_and(|e| e.class == ErrorClass::Throttled);
         if throttled || answer.is_ok() {
-            self.pace
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .learn(throttled);
+            self.pace.learn(throttled);
         }
         answer.map(drop)
     }

@@ -24,6 +24,7 @@ fn intent() -> Intent {
         policy: BTreeMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
+        mode_limit: None,
         zones: [("a".into(), None), ("c".into(), None)].into(),
         objectives: Objectives::default(),
         max_skew: 1,

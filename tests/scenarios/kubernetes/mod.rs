@@ -1,6 +1,7 @@
 //! What only Kubernetes can do to the loop: two leaders, an API server that goes away, objects that change in mid-action,
 //! rights. Each test that disturbs the API server has one of its own.
 
+mod accounts;
 mod chart;
 mod kstatus;
 mod leaders;
@@ -34,6 +35,7 @@ async fn simulator(world: &str) -> Sim {
         .clock(ClockMode::Stepped)
         .seed(7)
         .policy("default", &policy("controller"))
+        .policy("default", &policy("assume-role"))
         .start()
         .await
         .unwrap()

@@ -1,6 +1,7 @@
 //! The ServiceAccount of `deploy/rbac.yaml`: nothing it asks is denied, and nothing it may do is unused.
 
-use super::{Controller, KubeRig, Mode, Rig, alone, manifest, world};
+use super::accounts::{apply_account, naming, seen};
+use super::{Controller, KubeRig, Mode, Rig, alone, world};
 use crate::rig::{LoopUnderTest as _, condition, healthy_and_balanced, hours, minutes};
 use crate::worlds::manifest_with;
 use kube::api::{Patch, PatchParams};
@@ -50,11 +51,19 @@ pub fn full_life_world() -> String {
     world(Mode::Enabled, ZONES, &["a:P b:r", "c:P a:r"], "")
 }
 
-/// Everything that the controller ever does on Kubernetes: it leads, writes status and Events, keeps notes, reads
-/// afresh, and gives its lease back. `midway`, all is calm.
+/// Everything that the controller ever does on Kubernetes: it leads, looks AWSAccounts and labels of namespaces up, writes
+/// status and Events, keeps notes, reads afresh, and gives its lease back. `midway`, all is calm.
 pub async fn full_life(rig: &mut Rig<Controller>, midway: impl AsyncFnOnce(&Rig<Controller>)) {
-    rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+    let account = json!({
+        "roleArn": "arn:aws:iam::111122223333:role/evenkeel",
+        "allowedNamespaces": {"selector": {"matchExpressions": [{"key": "closed", "operator": "DoesNotExist"}]}},
+        "mode": "Enforce",
+    });
+    apply_account(&rig.lut, "own", &account).await;
+    let stack = |annotations: &str| naming("own", &manifest_with(annotations, ZONES, 1, ""));
+    rig.lut.apply("shop", &stack("")).await;
     rig.lut.start().await;
+    seen(rig, |s| condition(s, "Ready") == "True").await;
     rig.run_for(minutes(30)).await;
     midway(rig).await;
     // A record that is gone, so that the newest is asked for.
@@ -71,14 +80,14 @@ pub async fn full_life(rig: &mut Rig<Controller>, midway: impl AsyncFnOnce(&Rig<
     })
     .await;
     // A pause that comes and goes, so that an Event repeats.
-    let paused = manifest_with("    evenkeel.dev/paused: \"true\"\n", ZONES, 1, "");
+    let paused = stack("    evenkeel.dev/paused: \"true\"\n");
     for _ in 0..2 {
         rig.lut.apply("shop", &paused).await;
         rig.run_until("paused", hours(1), |s| {
             crate::rig::holding(s).contains(&"paused".into())
         })
         .await;
-        rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+        rig.lut.apply("shop", &stack("")).await;
         rig.run_until("not paused", hours(1), |s| {
             !crate::rig::holding(s).contains(&"paused".into())
         })
