@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -56,37 +57,39 @@ impl DevCluster {
     fn type_line(&self, words: &str) -> String {
         let line = self.lines.iter().find(|line| line.contains(words));
         let line = line.unwrap_or_else(|| panic!("no line says {words:?}: {:#?}", self.lines));
-        self.shell(line)
+        self.run(line)
     }
 
-    fn shell(&self, line: &str) -> String {
+    /// What `kubectl get has -w` prints from now on.
+    fn watch(&self) -> Watch {
+        let mut child = self
+            .shell("exec kubectl -n shop get has -w --no-headers")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, rows) = mpsc::channel();
+        thread::spawn(move || told.map_while(Result::ok).try_for_each(|row| sender.send(row)));
+        Watch { child, rows }
+    }
+
+    /// The line in a shell of its own, after the exports.
+    fn shell(&self, line: &str) -> Command {
         let exports = self.lines.iter().filter(|line| line.starts_with("export "));
         let script: Vec<&str> = exports.map(String::as_str).chain([line]).collect();
-        let ran = Command::new("bash")
-            .args(["-euc", &script.join("\n")])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let mut shell = Command::new("bash");
+        shell.args(["-euc", &script.join("\n")]).stdin(Stdio::null());
+        shell
+    }
+
+    fn run(&self, line: &str) -> String {
+        let ran = self.shell(line).output().unwrap();
         let (out, err) = (
             String::from_utf8(ran.stdout).unwrap(),
             String::from_utf8_lossy(&ran.stderr),
         );
         assert!(ran.status.success(), "{line}: {}\n{out}{err}", ran.status);
         out
-    }
-
-    /// Waits for a row of `kubectl get has`; its words from READY to MODE.
-    fn wait_for(&self, what: &str, row: [&str; 5]) {
-        let began = Stopwatch::start();
-        loop {
-            let table = self.shell("kubectl -n shop get has nextgen-commerce --no-headers");
-            let columns: Vec<&str> = table.split_whitespace().skip(1).take(5).collect();
-            if columns == row {
-                return;
-            }
-            assert!(began.elapsed() < LIMIT, "not {what}: {table}");
-            thread::sleep(Duration::from_millis(200));
-        }
     }
 
     fn folder(&self) -> PathBuf {
@@ -106,20 +109,50 @@ impl Drop for DevCluster {
     }
 }
 
+/// `kubectl get -w`: every state has its row, however short it lasts.
+struct Watch {
+    child: Child,
+    rows: mpsc::Receiver<String>,
+}
+
+impl Watch {
+    /// Waits for a row; its words from READY to MODE.
+    fn wait_for(&self, what: &str, wanted: [&str; 5]) {
+        let mut seen = Vec::new();
+        loop {
+            let row = self.rows.recv_timeout(LIMIT);
+            let row = row.unwrap_or_else(|why| panic!("not {what} ({why}): {seen:#?}"));
+            let columns: Vec<&str> = row.split_whitespace().skip(1).take(5).collect();
+            if columns == wanted {
+                return;
+            }
+            seen.push(row);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn kubectl_tells_the_story_of_the_demo() {
     let cluster = DevCluster::start();
     cluster.type_line("kubectl apply -f ");
-    cluster.wait_for("balanced", ["True", "True", "True", "2/2", "Enforce"]);
+    let watch = cluster.watch();
+    watch.wait_for("balanced", ["True", "True", "True", "2/2", "Enforce"]);
 
     cluster.type_line("/fail ");
-    cluster.wait_for("zone lost", ["True", "False", "True", "1/2", "Enforce"]);
+    watch.wait_for("zone lost", ["True", "False", "True", "1/2", "Enforce"]);
     cluster.type_line("/recover ");
-    cluster.wait_for(
+    watch.wait_for(
         "survived, and skewed",
         ["True", "True", "False", "2/2", "Enforce"],
     );
-    cluster.wait_for("healed", ["True", "True", "True", "2/2", "Enforce"]);
+    watch.wait_for("healed", ["True", "True", "True", "2/2", "Enforce"]);
 
     for told in [
         "Judged",
@@ -142,6 +175,7 @@ fn kubectl_tells_the_story_of_the_demo() {
         }
     }
 
+    drop(watch);
     let folder = cluster.folder();
     assert!(folder.is_dir());
     drop(cluster);

@@ -245,7 +245,10 @@ impl Controller {
             endpoint_url: self.endpoint_url.clone(),
             metrics: self.board.metrics.clone(),
             roles: Some(roles.clone()),
-            withdrawn: Some(Box::new(move |wish| accounts::withdrawn(&cache, &accounts, wish))),
+            withdrawn: Some(Box::new(move |wish| {
+                let of_stack = cache.withdrawn(wish);
+                of_stack.or_else(|| accounts::withdrawn(&cache, &accounts, wish))
+            })),
         };
         let settings = engine::Settings {
             holder: self.identity.clone(),

@@ -152,6 +152,20 @@ impl Cache {
         self.lock().wishes.clone()
     }
 
+    /// Why nothing may be done any more for what was judged by this wish: its HAStack was paused or changed since.
+    pub fn withdrawn(&self, judged: &Wish) -> Option<String> {
+        let wishes = self.wishes();
+        // One that is gone is told by its record.
+        let current = wishes.get(&judged.intent.stack)?;
+        if current.intent.annotations.paused {
+            return Some(
+                "the HAStack was paused (evenkeel.dev/paused) after the step had been decided".to_owned(),
+            );
+        }
+        (current.generation != judged.generation || current.frozen != judged.frozen)
+            .then(|| "the HAStack was changed after the step had been decided: it is judged anew".to_owned())
+    }
+
     pub fn get(&self, stack: &StackName) -> Option<Seen> {
         let inner = self.lock();
         inner.scopes.values().find_map(|w| w.stacks.get(stack).cloned())

@@ -464,6 +464,13 @@ async fn of_two_clusters_that_share_an_account_each_changes_only_what_is_tagged_
                  evenkeel.dev/owner: west\n    shards: [\"c:P a:r\", \"c:P a:r\"]\n";
     let world = world(Mode::Enabled, ZONES, &["c:P a:r", "c:P a:r"], carts);
     let (_kube, mut rig) = alone(&foreign(&world, "")).await;
+    // IAM lets each of them change what either owns: it is Evenkeel that keeps them apart.
+    let (ours, theirs) = (
+        policy("controller"),
+        policy("controller").replace("\"demo", "\"west"),
+    );
+    let policies = [ours.as_str(), &theirs, &policy("assume-role")];
+    rig.sim.set_policies("default", &policies).unwrap();
     let other_kube = KubeRig::start().await.unwrap();
     install_crd(other_kube.admin()).await;
     let mut other = west(&other_kube, &rig.sim).await;

@@ -51,6 +51,26 @@ async fn an_edit_between_two_saves_of_a_step_does_not_stop_it() {
     assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
 }
 
+/// What the watch brings while a step looks afresh counts for that very step.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_or_another_spec_while_a_step_looks_afresh_stops_its_call() {
+    let paused = manifest_with("    evenkeel.dev/paused: \"true\"\n", ZONES, 1, "");
+    let observed = manifest(ZONES, 1, "").replace("mode: Enforce", "mode: Observe");
+    for changed in [paused, observed] {
+        let rig = in_mid_step().await;
+        rig.lut.apply("shop", &changed).await;
+        // The watch takes milliseconds, and the loop, which waits for AWS, can't say that it has seen it.
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        rig.sim.clear_faults();
+        rig.run_for(hours(2)).await;
+        let none: Vec<String> = Vec::new();
+        assert_eq!(rig.mutation_names(), none, "{}", rig.story().await);
+        rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
+        rig.run_until("balanced", hours(30), healthy_and_balanced).await;
+        assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_somebody_else_wrote_meanwhile_stops_the_step() {
     let rig = in_mid_step().await;
