@@ -102,9 +102,10 @@ impl DevCluster {
 }
 
 impl Drop for DevCluster {
-    /// Ctrl-C, also when a test fails.
+    /// As Ctrl-C, also when a test fails. Not SIGINT itself: a shell that was started in the background ignores it for ever,
+    /// and so do the shells that it starts.
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
 }
