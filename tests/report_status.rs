@@ -12,7 +12,7 @@ use evenkeel::plan::intent::{
 use evenkeel::plan::{
     Action, ActionId, ActionKind, ActionType, Decision, Finding, FindingCode, PlanId, Severity, ZoneReport,
 };
-use evenkeel::report::status::{Subject, status};
+use evenkeel::report::status::{Subject, drawn, status};
 use evenkeel::topology::survival::Survival;
 use evenkeel::topology::{Failover, FailoverClass, Manager, StackName, Topology, shorthand};
 use jiff::{SignedDuration, Timestamp};
@@ -550,6 +550,11 @@ fn placement_reads_as_a_person_would_draw_it() {
     assert_eq!(
         status.components[0].placement,
         ["0001  a:P  b:r!", "0002  a:unknown*  b:unknown"]
+    );
+    let name = &status.components[0].name;
+    assert_eq!(
+        drawn(&status),
+        format!("{name} [0001 a:P b:r!] [0002 a:unknown* b:unknown]")
     );
     assert_eq!(status.zones[0].nodes, 2);
     assert_eq!(status.zones[0].primaries, 1);

@@ -11,7 +11,7 @@ use crate::plan::history::History;
 use crate::report::events::{Event, events, finished};
 use crate::report::metrics::{Metrics, StackSample};
 use crate::report::sample::sample;
-use crate::report::status::{Problem, Subject, refused, status};
+use crate::report::status::{Problem, Subject, drawn, refused, status};
 use crate::shell::said::{self, Logged};
 use crate::topology::StackName;
 use futures::StreamExt as _;
@@ -213,7 +213,7 @@ fn judged(
     };
     let status = status(&subject, before);
     let sample = sample(intent, report.topology, report.decision, &status);
-    let logged = report.decision.map(|d| Logged::of(d, &status));
+    let logged = report.decision.map(|d| Logged::of(d, drawn(&status)));
     (status, sample, logged)
 }
 

@@ -207,6 +207,16 @@ fn zones(decision: &Decision, topology: &Topology) -> Vec<ZoneStatus> {
         .collect()
 }
 
+/// Where everything stands, as one line: `sessions [0001 a:P c:r] [0002 a:r c:P]`.
+pub fn drawn(status: &HAStackStatus) -> String {
+    let shard = |line: &String| format!(" [{}]", line.replace("  ", " "));
+    let components = status
+        .components
+        .iter()
+        .map(|c| c.name.clone() + &c.placement.iter().map(shard).collect::<String>());
+    components.collect::<Vec<_>>().join(" ")
+}
+
 fn components(intent: &Intent, topology: &Topology) -> Vec<ComponentStatus> {
     topology
         .components

@@ -9,7 +9,7 @@ use crate::plan::history::History;
 use crate::report::events::{Event, events, finished};
 use crate::report::metrics::{Metrics, StackSample};
 use crate::report::sample::sample;
-use crate::report::status::{Subject, status};
+use crate::report::status::{Subject, drawn, status};
 use crate::shell::said::{self, Logged};
 use crate::topology::StackName;
 use jiff::Timestamp;
@@ -104,7 +104,7 @@ impl Publisher {
             self.tell(stack, &event, now);
         }
         let sample = sample(&report.wish.intent, report.topology, report.decision, &status);
-        let logged = report.decision.map(|d| Logged::of(d, &status));
+        let logged = report.decision.map(|d| Logged::of(d, drawn(&status)));
         let logged_before = known.as_ref().and_then(|p| p.logged.as_ref());
         if let (Some(decision), Some(line)) = (report.decision, &logged)
             && logged_before != Some(line)
