@@ -1,7 +1,6 @@
 //! AWSAccounts on a real API server: what is refused, and that the sentence says what to do; what is stored; how it reads.
 
-use crate::support::{cluster, json};
-use axum::http::Request;
+use crate::support::{cluster, json, submit_to};
 use kube::Client;
 use serde_json::Value;
 
@@ -120,16 +119,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
 ];
 
 async fn submit(client: &Client, object: &Value) -> Result<Value, String> {
-    let uri = "/apis/evenkeel.dev/v1alpha1/awsaccounts?dryRun=All&fieldValidation=Strict";
-    let request = Request::post(uri)
-        .header("Content-Type", "application/json")
-        .body(serde_json::to_vec(object).unwrap())
-        .unwrap();
-    match client.request::<Value>(request).await {
-        Ok(stored) => Ok(stored),
-        Err(kube::Error::Api(status)) => Err(status.message.clone()),
-        Err(other) => panic!("{other}"),
-    }
+    submit_to(client, "awsaccounts", object).await
 }
 
 #[tokio::test]

@@ -115,9 +115,12 @@ pub fn json(yaml: &str) -> Value {
 /// stored, or the server's sentence.
 pub async fn submit(client: &Client, object: &Value) -> Result<Value, String> {
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
-    let uri = format!(
-        "/apis/evenkeel.dev/v1alpha1/namespaces/{namespace}/hastacks?dryRun=All&fieldValidation=Strict"
-    );
+    submit_to(client, &format!("namespaces/{namespace}/hastacks"), object).await
+}
+
+/// The same for any kind of ours; `path` is that of its collection, below the version.
+pub async fn submit_to(client: &Client, path: &str, object: &Value) -> Result<Value, String> {
+    let uri = format!("/apis/evenkeel.dev/v1alpha1/{path}?dryRun=All&fieldValidation=Strict");
     let request = Request::post(uri)
         .header("Content-Type", "application/json")
         .body(serde_json::to_vec(object).unwrap())
