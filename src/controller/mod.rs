@@ -16,6 +16,7 @@ mod publish;
 mod record;
 pub mod stop;
 mod store;
+mod trouble;
 mod watch;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 //! published. An object that is being deleted is gone already: nothing is done for it, and nothing holds it up.
 
 use super::client::{ask, chain};
+use super::trouble::Trouble;
 use crate::api::v1alpha1::{HAStack, HAStackStatus};
 use crate::aws::Access;
-use crate::clock::Stopwatch;
 use crate::engine::Wish;
 use crate::intake;
 use crate::plan::Intent;
@@ -28,8 +28,6 @@ use tokio::sync::Notify;
 pub(super) const WATCH_SECONDS: u32 = 60;
 /// Objects in one page of a listing: a page is held in memory whole, with everything that we don't keep.
 const PAGE: u32 = 100;
-/// A watch in trouble for this long is no longer a passing one.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait between two tries at a watch.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A watch that took up again tells so only with the next change, which may be hours away: while it is in trouble the
@@ -108,14 +106,7 @@ struct Watched {
     /// What a listing has brought so far, until it is complete.
     listing: Option<BTreeMap<StackName, Seen>>,
     synced: bool,
-    trouble: Option<Trouble>,
-}
-
-#[derive(Debug)]
-struct Trouble {
-    why: String,
-    since: Stopwatch,
-    last: Stopwatch,
+    trouble: Trouble,
 }
 
 /// What all watches have seen.
@@ -197,12 +188,15 @@ impl Cache {
         let inner = self.lock();
         let trouble = |(scope, watched): (&Scope, &Watched)| {
             let place = scope.as_ref().map_or(String::new(), |ns| format!(" in {ns}"));
-            match &watched.trouble {
-                Some(trouble) if !watched.synced || trouble.since.elapsed() >= PATIENCE => {
-                    Some(format!("HAStacks{place} are not seen: {}", trouble.why))
-                }
+            let told = if watched.synced {
+                watched.trouble.lasting()
+            } else {
+                watched.trouble.why()
+            };
+            match told {
+                Some(why) => Some(format!("HAStacks{place} are not seen: {why}")),
                 None if !watched.synced => Some(format!("HAStacks{place} have not been listed yet")),
-                _ => None,
+                None => None,
             }
         };
         inner.scopes.iter().filter_map(trouble).collect()
@@ -213,7 +207,7 @@ impl Cache {
         let mut inner = self.lock();
         // A listing that has only begun may fail like the one before it.
         if !matches!(event, Event::Init) {
-            inner.watched(scope).trouble = None;
+            inner.watched(scope).trouble.end();
         }
         match event {
             Event::Init => inner.watched(scope).listing = Some(BTreeMap::new()),
@@ -238,30 +232,21 @@ impl Cache {
     /// A watch failed; it is begun again by itself. What was seen stays: an error is not absence.
     pub fn fail(&self, scope: &Scope, why: String) {
         let mut inner = self.lock();
-        let watched = inner.watched(scope);
-        let known = watched.trouble.as_ref().is_some_and(|t| t.why == why);
-        if !known {
+        if inner.watched(scope).trouble.fail(why.clone()) {
             tracing::warn!(scope = scope.as_deref().unwrap_or("all namespaces"), reason = %why, "HAStacks can't be watched; trying again");
         }
-        let since = watched.trouble.take().map_or_else(Stopwatch::start, |t| t.since);
-        watched.trouble = Some(Trouble {
-            why,
-            since,
-            last: Stopwatch::start(),
-        });
     }
 
     /// How long the watch has not failed since it last did, while it is in trouble and was synced before.
     fn calm_for(&self, scope: &Scope) -> Option<Duration> {
         let mut inner = self.lock();
         let watched = inner.watched(scope);
-        let trouble = watched.trouble.as_ref().filter(|_| watched.synced)?;
-        Some(trouble.last.elapsed())
+        watched.trouble.calm_for().filter(|_| watched.synced)
     }
 
     /// The watch goes on where it stopped, though it has told nothing since.
     fn recovered(&self, scope: &Scope) {
-        self.lock().watched(scope).trouble = None;
+        self.lock().watched(scope).trouble.end();
         tracing::info!(
             scope = scope.as_deref().unwrap_or("all namespaces"),
             "HAStacks are watched again"
@@ -303,6 +288,9 @@ impl Inner {
         }
         let wish = self.wish(&name, &seen);
         if self.wishes.get(&name) != wish.as_ref() {
+            if self.wishes.contains_key(&name) {
+                tracing::info!(stack = %name, generation = seen.generation, "HAStack changed");
+            }
             let wishes = Arc::make_mut(&mut self.wishes);
             match wish {
                 Some(wish) => wishes.insert(name.clone(), wish),

@@ -2,16 +2,13 @@
 
 use super::decide::{Known, Labels};
 use crate::api::v1alpha1::{AWSAccountSpec, AWSAccountStatus};
-use crate::clock::Stopwatch;
+use crate::controller::trouble::Trouble;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DynamicObject, PartialObjectMeta};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
-
-/// A watch in trouble for this long is no longer a passing one.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One AWSAccount as last seen.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,64 +44,44 @@ impl SeenAccount {
 pub(super) struct Watched<T> {
     /// `None` until everything was listed once.
     seen: Option<BTreeMap<String, T>>,
-    trouble: Option<Trouble>,
+    trouble: Trouble,
 }
 
 impl<T> Default for Watched<T> {
     fn default() -> Self {
         Self {
             seen: None,
-            trouble: None,
+            trouble: Trouble::default(),
         }
     }
-}
-
-#[derive(Debug)]
-struct Trouble {
-    why: String,
-    since: Stopwatch,
-    last: Stopwatch,
 }
 
 impl<T: PartialEq> Watched<T> {
     /// True when it is something new.
     fn replace(&mut self, seen: BTreeMap<String, T>) -> bool {
-        self.trouble = None;
+        self.trouble.end();
         let new = self.seen.as_ref() != Some(&seen);
         self.seen = Some(seen);
         new
     }
 
-    fn fail(&mut self, why: String) -> bool {
-        let new = self.trouble.as_ref().is_none_or(|t| t.why != why);
-        let since = self.trouble.take().map_or_else(Stopwatch::start, |t| t.since);
-        self.trouble = Some(Trouble {
-            why,
-            since,
-            last: Stopwatch::start(),
-        });
-        new
-    }
-
     /// How long it has not failed since it last did, while it is in trouble and was whole before.
     fn calm_for(&self) -> Option<Duration> {
-        let trouble = self.trouble.as_ref().filter(|_| self.seen.is_some())?;
-        Some(trouble.last.elapsed())
+        self.trouble.calm_for().filter(|_| self.seen.is_some())
     }
 
     /// Why nothing is known; `None` where something is.
     fn unseen(&self, what: &str) -> Option<String> {
-        match (&self.seen, &self.trouble) {
-            (Some(_), _) => None,
-            (None, Some(trouble)) => Some(trouble.why.clone()),
-            (None, None) => Some(format!("{what} have not been listed yet")),
+        if self.seen.is_some() {
+            return None;
         }
+        let why = self.trouble.why().map(str::to_owned);
+        Some(why.unwrap_or_else(|| format!("{what} have not been listed yet")))
     }
 
     /// What was seen may be old.
     fn is_old(&self) -> Option<&str> {
-        let trouble = self.trouble.as_ref().filter(|_| self.seen.is_some())?;
-        (trouble.since.elapsed() >= PATIENCE).then_some(trouble.why.as_str())
+        self.trouble.lasting().filter(|_| self.seen.is_some())
     }
 }
 
@@ -159,7 +136,7 @@ impl Accounts {
     /// All have been listed once, or it is known that they can't be.
     pub fn is_told(&self) -> bool {
         let inner = self.lock();
-        inner.accounts.seen.is_some() || inner.accounts.trouble.is_some()
+        inner.accounts.seen.is_some() || inner.accounts.trouble.why().is_some()
     }
 
     /// Calls `f` with what is known of an account and of a namespace's labels.
@@ -252,8 +229,8 @@ impl Accounts {
     pub(super) fn fail(&self, side: Side, why: String) {
         let mut inner = self.lock();
         let new = match side {
-            Side::Accounts => inner.accounts.fail(why.clone()),
-            Side::Namespaces => inner.namespaces.fail(why.clone()),
+            Side::Accounts => inner.accounts.trouble.fail(why.clone()),
+            Side::Namespaces => inner.namespaces.trouble.fail(why.clone()),
         };
         if new {
             // Stacks that name an account are told why it can't be looked up.
@@ -276,8 +253,8 @@ impl Accounts {
     pub(super) fn recovered(&self, side: Side) {
         let mut inner = self.lock();
         match side {
-            Side::Accounts => inner.accounts.trouble = None,
-            Side::Namespaces => inner.namespaces.trouble = None,
+            Side::Accounts => inner.accounts.trouble.end(),
+            Side::Namespaces => inner.namespaces.trouble.end(),
         }
     }
 }

@@ -59,8 +59,7 @@ async fn a_pause_or_another_spec_while_a_step_looks_afresh_stops_its_call() {
     for changed in [paused, observed] {
         let rig = in_mid_step().await;
         rig.lut.apply("shop", &changed).await;
-        // The watch takes milliseconds, and the loop, which waits for AWS, can't say that it has seen it.
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        rig.lut.wait_for_log("HAStack changed", 30).await;
         rig.sim.clear_faults();
         rig.run_for(hours(2)).await;
         let none: Vec<String> = Vec::new();
