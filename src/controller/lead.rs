@@ -53,8 +53,9 @@ pub struct Lead {
     pub board: Arc<Board>,
 }
 
-/// What the gate said in the last turn: when it says something else, the loop turns again.
-type Told = (Option<String>, bool);
+/// What the gate said in the last turn, and what was wrong with the way to the API server: when it is something else, the
+/// loop turns again. In a quiet fleet nothing else would make it, and /readyz would stay what it was.
+type Told = (Option<String>, bool, Vec<String>);
 
 impl Lead {
     /// Turns until a signal or the loss of the lease.
@@ -175,7 +176,11 @@ impl Lead {
 
     fn said(&self) -> Told {
         let now = self.now();
-        (self.gate.told(now), self.gate.closed(now).is_some())
+        (
+            self.gate.told(now),
+            self.gate.closed(now).is_some(),
+            self.troubles(),
+        )
     }
 
     async fn publish(&mut self) {
@@ -197,26 +202,23 @@ impl Lead {
         self.tell_board(now);
     }
 
+    /// What is wrong with the way to the API server.
+    fn troubles(&self) -> Vec<String> {
+        let mut troubles = self.cache.troubles();
+        troubles.extend(self.accounts.troubles());
+        let (stop, lease) = (self.gate.stop.trouble(), self.gate.standing.trouble());
+        troubles.extend(stop.map(|t| format!("the stop switch can't be read: {t}")));
+        troubles.extend(lease.map(|t| format!("the lease can't be renewed: {t}")));
+        troubles
+    }
+
     fn tell_board(&self, now: Timestamp) {
         let scene = Scene {
             stacks: self.publisher.samples(),
             regions: self.engine.regions().map(|r| regions::sample(&r, now)).collect(),
             leader: Some(true),
         };
-        let mut not_ready = self.cache.troubles();
-        not_ready.extend(self.accounts.troubles());
-        not_ready.extend(
-            self.gate
-                .stop
-                .trouble()
-                .map(|t| format!("the stop switch can't be read: {t}")),
-        );
-        not_ready.extend(
-            self.gate
-                .standing
-                .trouble()
-                .map(|t| format!("the lease can't be renewed: {t}")),
-        );
+        let mut not_ready = self.troubles();
         not_ready.extend(self.engine.regions().filter_map(|r| regions::not_ready(&r, now)));
         let unwritten = self.publisher.unwritten();
         if let Some(first) = unwritten.first() {

@@ -269,6 +269,8 @@ impl Candidate {
 
     /// One look and what follows from it; false when somebody else runs under our identity.
     async fn step(&mut self) -> Result<bool, Failure> {
+        // What ran out is not renewed but begun anew, and told so.
+        self.standing.expire();
         let lease = ask(self.api.get_opt(&self.settings.name)).await?;
         let found = lease.as_ref().map(found);
         if found != self.found {
