@@ -9,7 +9,7 @@ mod support;
 
 use evenkeel::plan::history::{Phase, TicketOutcome};
 use evenkeel::plan::intent::Mode;
-use evenkeel::plan::{FindingCode, Guardrail};
+use evenkeel::plan::{Acceptance, FindingCode, Guardrail};
 use evenkeel::topology::{FailoverClass, Manager, Owner, ResourceStatus, Switch, WeeklyWindow};
 use std::collections::BTreeSet;
 use support::*;
@@ -55,6 +55,14 @@ fn shows(code: FindingCode) -> Scene {
         FindingCode::ResourceNotFound => good().with(|s| s.cache().status = ResourceStatus::Missing),
         FindingCode::ResourceBusy => good().with(|s| s.cache().status = ResourceStatus::Modifying),
         FindingCode::AccessDenied => good().with(|s| s.cache().status = ResourceStatus::Denied),
+        FindingCode::AcceptanceExpired => skewed().with(|s| {
+            s.intent.accepted = vec![Acceptance {
+                finding: FindingCode::PrimarySkew,
+                component: None,
+                until: minutes_ago(1),
+                reason: "it was late".to_owned(),
+            }];
+        }),
         FindingCode::ClaimedByElder => good().with(|s| {
             s.fleet
                 .claimed_by_elder

@@ -126,6 +126,7 @@ fn decision() -> Decision {
                 component: Some("sessions".into()),
                 subject: "sessions-prod".to_owned(),
                 message: "message".to_owned(),
+                accepted_until: Some(at("2026-04-01T00:00:00Z")),
             },
             Finding {
                 code: FindingCode::ZoneImpaired,
@@ -133,6 +134,7 @@ fn decision() -> Decision {
                 component: None,
                 subject: "ap-northeast-2a".to_owned(),
                 message: "message".to_owned(),
+                accepted_until: None,
             },
         ],
         actions: vec![
@@ -308,9 +310,9 @@ fn a_plan_document_has_exactly_the_fields_of_the_contract() {
             }],
             "findings": [
                 {"code": "PrimarySkew", "severity": "Warning", "component": "sessions", "subject": "sessions-prod",
-                 "message": "message"},
+                 "message": "message", "acceptedUntil": "2026-04-01T00:00:00Z"},
                 {"code": "ZoneImpaired", "severity": "Critical", "component": null, "subject": "ap-northeast-2a",
-                 "message": "message"},
+                 "message": "message", "acceptedUntil": null},
             ],
             "actions": [
                 {"id": "multi-az", "type": "EnableMultiAz", "class": "Additive", "component": "sessions",

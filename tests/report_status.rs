@@ -10,10 +10,13 @@ use evenkeel::plan::intent::{
     Annotations, CacheIntent, GuardrailSettings, Intent, Mode, ModeLimit, Objectives, Policy,
 };
 use evenkeel::plan::{
-    Action, ActionId, ActionKind, ActionType, Decision, Finding, FindingCode, PlanId, Severity, ZoneReport,
+    Acceptance, Action, ActionId, ActionKind, ActionType, Decision, Finding, FindingCode, PlanId, Severity,
+    ZoneReport,
 };
+use evenkeel::report::events::{EventReason, events};
+use evenkeel::report::sample::sample;
 use evenkeel::report::status::{Subject, drawn, status};
-use evenkeel::topology::survival::Survival;
+use evenkeel::topology::survival::{Survival, Verdict};
 use evenkeel::topology::{Failover, FailoverClass, Manager, StackName, Topology, shorthand};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +50,7 @@ fn intent() -> Intent {
         )]
         .into(),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }
@@ -180,6 +184,7 @@ fn a_lost_zone_is_told_with_its_evidence_and_with_what_the_lost_copies_wait_for(
         component: Some("cache".into()),
         subject: shard.to_owned(),
         message: format!("Shard {shard} waits for zone a."),
+        accepted_until: None,
     };
     let mut outage = decision([Survival::Survives, Survival::Lost]);
     outage.findings = vec![waits("0001"), waits("0002"), waits("0003")];
@@ -207,6 +212,7 @@ fn what_is_wrong_with_a_member_of_a_global_datastore_is_told_with_why_nothing_is
         component: Some("cache".into()),
         subject: "cache".to_owned(),
         message: message.to_owned(),
+        accepted_until: None,
     };
     decision.findings = vec![
         finding(FindingCode::PrimarySkew, "Primaries are uneven."),
@@ -468,6 +474,7 @@ fn objectives_are_met_missed_absent_or_not_measurable() {
             component: Some("cache".into()),
             subject: "cache".to_owned(),
             message: "Recovery takes 4 min, 2 min are wanted.".to_owned(),
+            accepted_until: None,
         }],
         ..good()
     };
@@ -542,6 +549,97 @@ impl CloneWithZones for HAStackStatus {
             ..self.clone()
         }
     }
+}
+
+#[test]
+fn what_is_accepted_is_told_with_whether_it_still_counts() {
+    let accepts = |finding, seconds| Acceptance {
+        finding,
+        component: Some("cache".into()),
+        until: at(seconds),
+        reason: "moves in spring".to_owned(),
+    };
+    let found = |code, accepted_until| Finding {
+        code,
+        severity: Severity::Critical,
+        component: Some("cache".into()),
+        subject: "cache".to_owned(),
+        message: String::new(),
+        accepted_until,
+    };
+    let mut intent = intent();
+    intent.accepted = vec![
+        accepts(FindingCode::SingleZone, 60),
+        accepts(FindingCode::PrimarySkew, 60),
+        accepts(FindingCode::ZoneMissing, 60),
+        accepts(FindingCode::NodeSkew, 0),
+    ];
+    let mut decision = decision([Survival::Survives, Survival::Lost]);
+    decision.balanced = Some(false);
+    decision.verdicts = vec![Verdict {
+        zone: "b".into(),
+        component: "cache".into(),
+        verdict: Survival::Lost,
+        reason: String::new(),
+        expected_recovery: None,
+        expected_loss: None,
+    }];
+    decision.findings = vec![
+        found(FindingCode::SingleZone, Some(at(60))),
+        found(FindingCode::PrimarySkew, Some(at(60))),
+    ];
+    let status = of(&intent, &decision, &History::default());
+    let states: Vec<_> = status
+        .accepted
+        .iter()
+        .map(|a| (a.finding.as_str(), a.state.as_str()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("SingleZone", "InForce"),
+            ("PrimarySkew", "InForce"),
+            ("ZoneMissing", "Unused"),
+            ("NodeSkew", "Expired"),
+        ]
+    );
+    let told = |kind| condition(&status, kind);
+    let redundant = told(ConditionType::ZoneRedundant);
+    assert_eq!(
+        redundant.0,
+        ConditionStatus::False,
+        "accepted, and lost all the same"
+    );
+    assert_eq!(
+        redundant.2,
+        "b: It is Lost. spec.accepted accepts the loss of b for now."
+    );
+    let balanced = told(ConditionType::Balanced).2;
+    assert!(
+        balanced.ends_with("spec.accepted accepts that for now."),
+        "{balanced}"
+    );
+
+    let numbers = sample(&intent, Some(&topology()), Some(&decision), &status);
+    assert_eq!(numbers.findings, BTreeMap::new());
+    let counted = [("PrimarySkew".to_owned(), 1), ("SingleZone".to_owned(), 1)];
+    assert_eq!(numbers.findings_accepted, counted.into());
+    assert_eq!(numbers.losses_accepted, ["b".into()].into());
+    assert!(numbers.imbalance_accepted);
+
+    // From its moment on it is told once, however often the status is written.
+    let mut later = status.clone();
+    later.accepted[0].state = "Expired".to_owned();
+    let told: Vec<_> = events(Some(&status), &later)
+        .into_iter()
+        .map(|e| (e.reason, e.warning, e.message))
+        .collect();
+    let sentence = "SingleZone of cache is no longer accepted, since 2026-03-02T00:01:00Z";
+    assert_eq!(
+        told,
+        [(EventReason::AcceptanceExpired, true, sentence.to_owned())]
+    );
+    assert_eq!(events(Some(&later), &later), []);
 }
 
 #[test]

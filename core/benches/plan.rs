@@ -41,6 +41,7 @@ fn intent() -> Intent {
         guardrails: GuardrailSettings::default(),
         caches: BTreeMap::from([("cache".into(), cache)]),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }

@@ -3,9 +3,10 @@
 use super::settings::ColorChoice;
 use super::{claim, controller, init, plan, run, snapshot};
 use crate::engine::fleet::Limits;
+use crate::observe::PollSettings;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::net::SocketAddr;
 
 /// Keeps AWS stacks able to lose an Availability Zone: can we lose zone X right now, and what should be done?
@@ -90,6 +91,36 @@ impl LimitArgs {
             max_concurrent_disruptions: self.max_concurrent_disruptions,
             max_added_nodes: self.max_added_nodes,
             test_failovers: self.max_test_failovers,
+        }
+    }
+}
+
+/// How often AWS is read. What is older than five minutes is not acted on, which leaves room for a reading that fails.
+#[derive(Clone, Debug, Args)]
+pub struct PollArgs {
+    /// Seconds between two readings of all descriptions of a region.
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(PollSettings::default().describe_every), env = "EVENKEEL_POLL_DESCRIPTIONS_SECONDS", value_parser = clap::value_parser!(u32).range(30..=120))]
+    pub poll_descriptions_seconds: u32,
+    /// Seconds between two readings of a region's events.
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(PollSettings::default().events_every), env = "EVENKEEL_POLL_EVENTS_SECONDS", value_parser = clap::value_parser!(u32).range(30..=120))]
+    pub poll_events_seconds: u32,
+    /// Seconds between two purchases of metrics, where something depends on them; CloudWatch has a point a minute.
+    #[arg(long, value_name = "SECONDS", default_value_t = seconds(PollSettings::default().metrics_every), env = "EVENKEEL_POLL_METRICS_SECONDS", value_parser = clap::value_parser!(u32).range(60..=120))]
+    pub poll_metrics_seconds: u32,
+}
+
+fn seconds(time: SignedDuration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(60)
+}
+
+impl PollArgs {
+    pub fn settings(&self) -> PollSettings {
+        let every = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+        PollSettings {
+            describe_every: every(self.poll_descriptions_seconds),
+            events_every: every(self.poll_events_seconds),
+            metrics_every: every(self.poll_metrics_seconds),
+            ..PollSettings::default()
         }
     }
 }

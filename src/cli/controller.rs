@@ -1,6 +1,6 @@
 //! `evenkeel controller`: the loop on Kubernetes.
 
-use super::args::{AwsArgs, InstallationArgs, LimitArgs, listen_address};
+use super::args::{AwsArgs, InstallationArgs, LimitArgs, PollArgs, listen_address};
 use super::clock::clock;
 use super::exit::Exit;
 use super::run::{LogFormat, start_log};
@@ -43,6 +43,8 @@ pub struct Args {
     pub identity: Option<String>,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub poll: PollArgs,
     /// How the log on standard error is written [default: text on a terminal, else json].
     #[arg(long, value_enum, value_name = "FORMAT", env = "EVENKEEL_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -88,6 +90,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
         engine: engine::Settings {
             installation: args.installation.installation,
             limits: args.limits.limits(),
+            poll: args.poll.settings(),
             ..engine::Settings::default()
         },
     };

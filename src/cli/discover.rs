@@ -69,6 +69,7 @@ pub fn intent(found: &Found) -> Intent {
             })
             .collect(),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }

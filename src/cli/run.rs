@@ -1,6 +1,6 @@
 //! `evenkeel run`: the loop over a folder of manifests.
 
-use super::args::{AwsArgs, InstallationArgs, LimitArgs, listen_address};
+use super::args::{AwsArgs, InstallationArgs, LimitArgs, PollArgs, listen_address};
 use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
@@ -28,6 +28,8 @@ pub struct Args {
     pub listen: Option<SocketAddr>,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub poll: PollArgs,
     /// How the log on standard error is written.
     #[arg(
         long,
@@ -76,6 +78,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
             installation: args.installation.installation,
             holder: format!("standalone-{}", std::process::id()),
             limits: args.limits.limits(),
+            poll: args.poll.settings(),
             ..engine::Settings::default()
         },
         style: Style {

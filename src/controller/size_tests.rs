@@ -55,6 +55,7 @@ fn world(groups: usize) -> (Intent, Topology) {
         guardrails,
         caches: (0..groups).map(|i| (component(i), cache(i))).collect(),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     };
     let drawn: Vec<&str> = ["a:r! b:P c:r", "b:P a:r! c:r"]

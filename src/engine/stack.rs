@@ -5,7 +5,7 @@ use super::region::RegionKey;
 use crate::aws::Access;
 use crate::execute::step::Record;
 use crate::plan::history::{Fleet, History};
-use crate::plan::{Decision, Guardrail, Hold, Intent};
+use crate::plan::{Decision, Guardrail, Hold, Intent, acceptance};
 use crate::topology::{Health, Topology, ZoneState};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -94,7 +94,9 @@ impl Stack {
         let changed = self.topology.as_ref() != Some(&judgement.topology)
             || self.decision.as_ref() != Some(&decision)
             || self.record.as_ref().map(|r| &r.history) != Some(&judgement.history);
-        self.wake_at = Some(wake_at(&judgement.topology, &decision, &judgement.history, now));
+        let wake = wake_at(&judgement.topology, &decision, &judgement.history, now);
+        let expiry = acceptance::next_expiry(&self.wish.intent, now);
+        self.wake_at = Some(expiry.map_or(wake, |at| at.min(wake)));
         self.topology = Some(judgement.topology);
         self.decision = Some(decision);
         self.fleet = fleet;

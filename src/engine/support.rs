@@ -38,6 +38,7 @@ pub(crate) fn intent(group: &str) -> Intent {
         )]
         .into(),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{duration, rules};
 use crate::api::{self, v1alpha1 as v1};
-use crate::plan::ActionType;
 use crate::plan::intent::{
     Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives, Policy, Window,
 };
+use crate::plan::{Acceptance, ActionType, FindingCode};
 use crate::topology::{ComponentName, StackName, ZoneName};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZoneDatabase;
@@ -33,6 +33,7 @@ pub(super) fn intent(metadata: Metadata, spec: v1::HAStackSpec) -> Result<Intent
         placement: v1::PlacementSpec { max_skew },
         guardrails,
         caches,
+        accepted,
     } = spec;
     let mut intent = Intent {
         stack: metadata.stack,
@@ -54,6 +55,10 @@ pub(super) fn intent(metadata: Metadata, spec: v1::HAStackSpec) -> Result<Intent
         max_skew,
         guardrails: guardrails_of(guardrails)?,
         caches: caches.into_iter().map(cache_of).collect(),
+        accepted: accepted
+            .into_iter()
+            .map(acceptance_of)
+            .collect::<Result<_, _>>()?,
         annotations: annotations_of(&metadata.annotations),
         team: metadata.labels.get(api::TEAM).cloned(),
     };
@@ -170,6 +175,44 @@ fn cache_of(spec: v1::CacheSpec) -> (ComponentName, CacheIntent) {
     (name.as_str().into(), cache)
 }
 
+fn acceptance_of(spec: v1::AcceptedSpec) -> Result<Acceptance, String> {
+    let v1::AcceptedSpec {
+        finding,
+        component,
+        until,
+        reason,
+    } = spec;
+    Ok(Acceptance {
+        finding: finding_of(finding),
+        component: component.map(|c| c.as_str().into()),
+        until: rules::moment(&until).ok_or_else(|| format!("{until:?} is no date and time"))?,
+        reason,
+    })
+}
+
+fn finding_of(finding: v1::AcceptableFinding) -> FindingCode {
+    use v1::AcceptableFinding as Acceptable;
+    match finding {
+        Acceptable::SingleZone => FindingCode::SingleZone,
+        Acceptable::ZoneMissing => FindingCode::ZoneMissing,
+        Acceptable::MultiAzDisabled => FindingCode::MultiAzDisabled,
+        Acceptable::AutomaticFailoverDisabled => FindingCode::AutomaticFailoverDisabled,
+        Acceptable::ShardColocated => FindingCode::ShardColocated,
+        Acceptable::ReplicaShortfall => FindingCode::ReplicaShortfall,
+        Acceptable::FailoverMayBeSlow => FindingCode::FailoverMayBeSlow,
+        Acceptable::ManagedElsewhere => FindingCode::ManagedElsewhere,
+        Acceptable::NodeOutsideZones => FindingCode::NodeOutsideZones,
+        Acceptable::NodeSkew => FindingCode::NodeSkew,
+        Acceptable::PrimarySkew => FindingCode::PrimarySkew,
+        Acceptable::PrimaryOutOfPreferredZone => FindingCode::PrimaryOutOfPreferredZone,
+        Acceptable::ReplicationLagHigh => FindingCode::ReplicationLagHigh,
+        Acceptable::ObjectiveUnmet => FindingCode::ObjectiveUnmet,
+        Acceptable::NoReplicaWanted => FindingCode::NoReplicaWanted,
+        Acceptable::NoEligibleZone => FindingCode::NoEligibleZone,
+        Acceptable::SurplusReplica => FindingCode::SurplusReplica,
+    }
+}
+
 fn annotations_of(annotations: &BTreeMap<String, String>) -> Annotations {
     let text = |name: &str| annotations.get(name).map(|t| t.trim().to_owned());
     Annotations {
@@ -195,6 +238,8 @@ fn canonical(intent: &Intent) -> String {
         canonical_spec: _,
         annotations: _,
         team: _,
+        // It silences alerts and plans nothing: to accept a risk must not void an approval.
+        accepted: _,
         mode,
         policy,
         region,

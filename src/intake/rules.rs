@@ -17,6 +17,7 @@ pub(super) fn check(spec: &Node, problems: &mut Problems) {
     durations(spec, problems);
     windows(spec, problems);
     components(spec, problems);
+    accepted(spec, problems);
 }
 
 /// Reports a text that breaks its grammar.
@@ -287,6 +288,56 @@ fn components(spec: &Node, problems: &mut Problems) {
         }
     }
     preferred_zones(spec, caches, problems);
+}
+
+fn accepted(spec: &Node, problems: &mut Problems) {
+    let caches = spec.get("caches").map(Node::items).unwrap_or_default();
+    let names: Vec<_> = caches.iter().filter_map(|c| c.get("name")?.text()).collect();
+    let entries = spec.get("accepted").map(Node::items).unwrap_or_default();
+    for (i, entry) in entries.iter().enumerate() {
+        grammar(
+            entry.get("until"),
+            &format!("spec.accepted[{i}].until"),
+            |t| moment(t).is_some(),
+            "is no date and time with its offset",
+            "write a date and time with its offset, such as 2027-03-31T00:00:00Z",
+            problems,
+        );
+        grammar(
+            entry.get("reason"),
+            &format!("spec.accepted[{i}].reason"),
+            |t| !t.is_empty(),
+            "is no reason",
+            "say why it is accepted, and by whom, for those who read it later",
+            problems,
+        );
+        let component = entry.get("component");
+        if let Some(node) = component
+            && node.text().is_some_and(|name| !names.contains(&name))
+        {
+            refuse(
+                node,
+                &format!("spec.accepted[{i}].component"),
+                "is not among the components of the stack",
+                &format!(
+                    "name one of spec.caches ({}), or omit it to accept the finding of all of them",
+                    names.join(", ")
+                ),
+                problems,
+            );
+        }
+    }
+}
+
+/// RFC 3339 to the second, as the custom resource's rule has it.
+pub(super) fn moment(text: &str) -> Option<jiff::Timestamp> {
+    let (date, rest) = text.split_once('T')?;
+    let (time, offset) = (rest.get(..8)?, rest.get(8..)?);
+    let clock = |t: &str| t.get(..5).and_then(time_of_day).is_some();
+    let second = time.get(5..).is_some_and(|s| s.starts_with(':') && s < ":60");
+    let offset = offset == "Z" || (offset.len() == 6 && offset.get(1..).is_some_and(clock));
+    let shape = date.len() == 10 && date.starts_with("20") && clock(time) && second && offset;
+    shape.then(|| text.parse().ok())?
 }
 
 /// ElastiCache's rules for a ReplicationGroupId (API reference, CreateReplicationGroup).

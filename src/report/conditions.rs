@@ -7,6 +7,7 @@ use crate::api::conditions::{Condition, ConditionStatus, ConditionType, Reason};
 use crate::plan::guardrails::mode;
 use crate::plan::history::TicketOutcome;
 use crate::plan::intent::Policy;
+use crate::plan::text::joined as joined_names;
 use crate::plan::{Action, Decision, FindingCode, Guardrail, Hold};
 use crate::topology::survival::Survival;
 use crate::topology::{ComponentName, Manager, ResourceStatus};
@@ -158,7 +159,20 @@ fn zone_redundant(subject: &Subject<'_>) -> Aspect {
     match decision.zones.values().map(|z| z.verdict).max() {
         Some(Survival::Lost) => {
             let waits = first_message(subject, FindingCode::NoEligibleZone);
-            let message = joined([sentences(Survival::Lost), waits, report_only(subject)]);
+            let lost = decision.zones.iter().filter(|(_, z)| z.verdict == Survival::Lost);
+            let accepted = lost
+                .map(|(name, _)| name)
+                .filter(|name| decision.accepts_loss_of(name));
+            let accepted: Vec<_> = accepted.collect();
+            let accepted = if accepted.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "spec.accepted accepts the loss of {} for now.",
+                    joined_names(&accepted)
+                )
+            };
+            let message = joined([sentences(Survival::Lost), waits, report_only(subject), accepted]);
             (False, Reason::ZoneLossNotSurvivable, message)
         }
         Some(Survival::Unknown) | None => (Unknown, Reason::VerdictUnknown, sentences(Survival::Unknown)),
@@ -192,7 +206,16 @@ fn balanced(subject: &Subject<'_>) -> Aspect {
             } else {
                 texts
             };
-            (False, Reason::Skewed, joined([message, report_only(subject)]))
+            let accepted = if decision.accepts_imbalance() {
+                "spec.accepted accepts that for now.".to_owned()
+            } else {
+                String::new()
+            };
+            (
+                False,
+                Reason::Skewed,
+                joined([message, report_only(subject), accepted]),
+            )
         }
         None => (
             Unknown,

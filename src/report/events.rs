@@ -2,8 +2,11 @@
 //! Pure.
 
 use crate::api::conditions::{ConditionStatus, ConditionType, Reason};
-use crate::api::v1alpha1::{FailoverStatus, HAStackStatus, HoldStatus, TicketStatus, ZoneStatus};
+use crate::api::v1alpha1::{
+    AcceptedStatus, FailoverStatus, HAStackStatus, HoldStatus, TicketStatus, ZoneStatus,
+};
 use crate::plan::history::{Ticket, TicketOutcome};
+use crate::plan::text::moment;
 
 /// What kind of thing happened. Closed: each has its sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +24,12 @@ pub enum EventReason {
     ActionFailed,
     Held,
     Balanced,
+    AcceptanceExpired,
 }
 
 impl EventReason {
     /// Every reason, in the order in which they are documented.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Judged,
         Self::SpecInvalid,
         Self::AccountRefused,
@@ -39,6 +43,7 @@ impl EventReason {
         Self::ActionFailed,
         Self::Held,
         Self::Balanced,
+        Self::AcceptanceExpired,
     ];
 
     /// What was being done when it came up, as Kubernetes Events want to know.
@@ -48,7 +53,8 @@ impl EventReason {
             | Self::SpecInvalid
             | Self::AccountRefused
             | Self::VerdictChanged
-            | Self::Balanced => "Judge",
+            | Self::Balanced
+            | Self::AcceptanceExpired => "Judge",
             Self::NotObserved | Self::ZoneChanged | Self::Moved | Self::FailedOver => "Observe",
             Self::ActionBegan | Self::ActionDone | Self::ActionFailed => "Act",
             Self::Held => "Wait",
@@ -90,7 +96,22 @@ pub fn events(before: Option<&HAStackStatus>, now: &HAStackStatus) -> Vec<Event>
     events.extend(now.tickets.iter().filter(opened).map(began));
     events.extend(held(before, now));
     events.extend(balanced(before, now));
+    events.extend(expired(before, now));
     events
+}
+
+fn expired(before: &HAStackStatus, now: &HAStackStatus) -> Vec<Event> {
+    let ended = |a: &&AcceptedStatus| a.state == "Expired" && !before.accepted.contains(a);
+    let sentence = |a: &AcceptedStatus| {
+        let of = a.component.as_ref().map_or(String::new(), |c| format!(" of {c}"));
+        let text = format!(
+            "{}{of} is no longer accepted, since {}",
+            a.finding,
+            moment(a.until)
+        );
+        event(EventReason::AcceptanceExpired, true, text)
+    };
+    now.accepted.iter().filter(ended).map(sentence).collect()
 }
 
 /// The sentence for a ticket that ended.

@@ -6,7 +6,7 @@
 use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub const CATALOGUE: &[Entry] = &[
     QUOTA,
     CONDITION,
     FINDINGS,
+    FINDINGS_ACCEPTED,
+    LOSS_ACCEPTED,
+    IMBALANCE_ACCEPTED,
     HOLDS,
     POLL_AGE,
     ACTIONS,
@@ -89,7 +92,22 @@ const CONDITION: Entry = (
 const FINDINGS: Entry = (
     "evenkeel_findings",
     &["namespace", "name", "code"],
-    "Findings of this code now; absent when there is none.",
+    "Findings of this code now that spec.accepted does not accept; absent when there is none.",
+);
+const FINDINGS_ACCEPTED: Entry = (
+    "evenkeel_findings_accepted",
+    &["namespace", "name", "code"],
+    "Findings of this code now that spec.accepted accepts; absent when there is none.",
+);
+const LOSS_ACCEPTED: Entry = (
+    "evenkeel_stack_zone_loss_accepted",
+    &["namespace", "name", "zone"],
+    "1 while the loss of the zone would not be survived and spec.accepted accepts every finding that says why; absent otherwise.",
+);
+const IMBALANCE_ACCEPTED: Entry = (
+    "evenkeel_stack_imbalance_accepted",
+    &["namespace", "name"],
+    "1 while the stack is not balanced and spec.accepted accepts every skew of it; absent otherwise.",
 );
 const HOLDS: Entry = (
     "evenkeel_holds",
@@ -164,7 +182,12 @@ pub struct StackSample {
     pub lag: BTreeMap<String, f64>,
     /// Condition type → 1, 0, -1.
     pub conditions: BTreeMap<String, i8>,
+    /// Code → findings that are not accepted.
     pub findings: BTreeMap<String, u32>,
+    /// Code → findings that are.
+    pub findings_accepted: BTreeMap<String, u32>,
+    pub losses_accepted: BTreeSet<ZoneName>,
+    pub imbalance_accepted: bool,
     pub holds: BTreeMap<Guardrail, u32>,
 }
 
@@ -219,6 +242,9 @@ impl Metrics {
             QUOTA,
             CONDITION,
             FINDINGS,
+            FINDINGS_ACCEPTED,
+            LOSS_ACCEPTED,
+            IMBALANCE_ACCEPTED,
             HOLDS,
             POLL_AGE,
             LEADER,
@@ -367,6 +393,15 @@ impl Metrics {
         for (code, n) in &sample.findings {
             self.set(FINDINGS, &[namespace, name, code], f64::from(*n));
         }
+        for (code, n) in &sample.findings_accepted {
+            self.set(FINDINGS_ACCEPTED, &[namespace, name, code], f64::from(*n));
+        }
+        for zone in &sample.losses_accepted {
+            self.set(LOSS_ACCEPTED, &[namespace, name, zone.as_str()], 1.0);
+        }
+        if sample.imbalance_accepted {
+            self.set(IMBALANCE_ACCEPTED, &[namespace, name], 1.0);
+        }
     }
 
     fn fill_region(&self, sample: &RegionSample) {
@@ -414,6 +449,9 @@ mod tests {
             lag: [("cache".to_owned(), 0.25)].into(),
             conditions: [("Ready".to_owned(), 1)].into(),
             findings: [("PrimarySkew".to_owned(), 1)].into(),
+            findings_accepted: [("SingleZone".to_owned(), 2)].into(),
+            losses_accepted: ["b".into()].into(),
+            imbalance_accepted: true,
             holds: [(Guardrail::QuietPeriod, 2)].into(),
         };
         let other = StackSample {
@@ -466,6 +504,10 @@ mod tests {
             r#"evenkeel_zone_impaired{account="111122223333",region="ap-northeast-2",zone="a"} 1"#,
             r#"evenkeel_nodes{component="cache",name="web",namespace="shop",role="primary",zone="a"} 2"#,
             r#"evenkeel_replication_lag_seconds{component="cache",name="web",namespace="shop"} 0.25"#,
+            r#"evenkeel_findings{code="PrimarySkew",name="web",namespace="shop"} 1"#,
+            r#"evenkeel_findings_accepted{code="SingleZone",name="web",namespace="shop"} 2"#,
+            r#"evenkeel_stack_zone_loss_accepted{name="web",namespace="shop",zone="b"} 1"#,
+            r#"evenkeel_stack_imbalance_accepted{name="web",namespace="shop"} 1"#,
             r#"evenkeel_holds{guardrail="quiet_period"} 3"#,
             r#"evenkeel_actions_total{outcome="succeeded",type="MovePrimary"} 1"#,
             r#"evenkeel_failover_seconds_sum{class="Provider"} 63"#,

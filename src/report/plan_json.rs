@@ -116,6 +116,8 @@ pub struct PlanFinding {
     /// The shard, node, zone or identifier that it is about.
     pub subject: String,
     pub message: String,
+    /// Until when the manifest accepts it; null where it doesn't.
+    pub accepted_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -253,6 +255,7 @@ fn finding(finding: &Finding) -> PlanFinding {
         component: finding.component.as_ref().map(ToString::to_string),
         subject: finding.subject.clone(),
         message: finding.message.clone(),
+        accepted_until: finding.accepted_until,
     }
 }
 

@@ -40,8 +40,18 @@ pub fn sample(
             .iter()
             .map(|(zone, report)| (zone.clone(), report.verdict))
             .collect();
+        let accepted = decision
+            .zones
+            .keys()
+            .filter(|zone| decision.accepts_loss_of(zone));
+        sample.losses_accepted = accepted.cloned().collect();
+        sample.imbalance_accepted = decision.accepts_imbalance();
         for finding in &decision.findings {
-            *sample.findings.entry(format!("{:?}", finding.code)).or_default() += 1;
+            let counts = match finding.accepted_until {
+                Some(_) => &mut sample.findings_accepted,
+                None => &mut sample.findings,
+            };
+            *counts.entry(format!("{:?}", finding.code)).or_default() += 1;
         }
         for hold in &decision.holds {
             *sample.holds.entry(hold.guardrail).or_default() += 1;

@@ -6,11 +6,11 @@
 use super::conditions::{Aspects, conditions};
 use crate::api::conditions::Reason;
 use crate::api::v1alpha1::{
-    ActionStatus, AddedNodeStatus, ComponentStatus, EffectiveSettings, FailoverStatus, HAStackStatus,
-    HoldStatus, PlanStatus, TicketStatus, ZoneStatus,
+    AcceptedStatus, ActionStatus, AddedNodeStatus, ComponentStatus, EffectiveSettings, FailoverStatus,
+    HAStackStatus, HoldStatus, PlanStatus, TicketStatus, ZoneStatus,
 };
 use crate::plan::history::Ticket;
-use crate::plan::{Action, Decision, History, Hold, Intent};
+use crate::plan::{Acceptance, Action, Decision, History, Hold, Intent};
 use crate::topology::{Component, Health, Region, Role, Shard, Topology, ZoneName, ZoneState};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,9 @@ pub fn status(subject: &Subject<'_>, before: Option<&HAStackStatus>) -> HAStackS
         components: subject
             .topology
             .map(|t| components(subject.intent, t))
+            .unwrap_or_default(),
+        accepted: decision
+            .map(|d| accepted(subject.intent, d, subject.now))
             .unwrap_or_default(),
         plan: decision.map(plan),
         tickets: subject
@@ -266,6 +269,28 @@ pub fn placement(component: &Component, region: &Region) -> Vec<String> {
         .shards
         .iter()
         .map(|(id, shard)| format!("{id}  {}", line(shard)))
+        .collect()
+}
+
+fn accepted(intent: &Intent, decision: &Decision, now: Timestamp) -> Vec<AcceptedStatus> {
+    let state = |acceptance: &Acceptance| {
+        if acceptance.has_expired(now) {
+            "Expired"
+        } else if decision.findings.iter().any(|f| acceptance.covers(f)) {
+            "InForce"
+        } else {
+            "Unused"
+        }
+    };
+    intent
+        .accepted
+        .iter()
+        .map(|a| AcceptedStatus {
+            finding: format!("{:?}", a.finding),
+            component: a.component.as_ref().map(ToString::to_string),
+            until: a.until,
+            state: state(a).to_owned(),
+        })
         .collect()
 }
 

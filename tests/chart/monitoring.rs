@@ -87,6 +87,7 @@ fn words_of_the_code() -> BTreeSet<String> {
         .chain(outcomes.map(|class| Outcome::Failed(class).as_str().to_owned()))
         .chain([
             format!("{:?}", FailoverClass::Own),
+            format!("{:?}", FindingCode::AcceptanceExpired),
             format!("{:?}", FindingCode::ReplicationLagHigh),
             format!("{:?}", Mode::Observe),
             "metrics".to_owned(),

@@ -43,6 +43,22 @@ const WRONG: &[(&str, &[&str])] = &[
         "leaderElection: {leaseSeconds: 10}",
         &["'/leaderElection/leaseSeconds'", "minimum"],
     ),
+    (
+        "poll: {eventsSeconds: 300}",
+        &["'/poll/eventsSeconds'", "maximum"],
+    ),
+    (
+        "guardrailDefaults: {quietPeriod: 1d}",
+        &["'/guardrailDefaults/quietPeriod'", "does not match pattern"],
+    ),
+    (
+        "{crds: {enabled: false}, guardrailDefaults: {quietPeriod: 1h}}",
+        &["guardrailDefaults.quietPeriod stands in the CustomResourceDefinition: set crds.enabled"],
+    ),
+    (
+        "extraArgs: [--poll-events-seconds=30]",
+        &["--poll-events-seconds is set by the chart; change poll.eventsSeconds instead"],
+    ),
     ("listen: {port: 70000}", &["'/listen/port'", "maximum"]),
     (
         "serviceMonitor: {interval: 30}",

@@ -136,13 +136,43 @@ async fn a_release_lives(helm: Helm) {
     // The definition is upgraded with the release, which Helm doesn't do for a chart's crds/.
     let now = "Ready Redundant Balanced Zones Mode Age Skew LastFailover Plan";
     let notes = release
-        .helm(&["upgrade", "evenkeel", CHART, "--set", "installation=prod"])
+        .helm(&[
+            "upgrade",
+            "evenkeel",
+            CHART,
+            "--set",
+            "installation=prod,guardrailDefaults.quietPeriod=45m,guardrailDefaults.maxAddedNodes=7",
+        ])
         .await;
     assert!(!notes.contains("changes nothing"), "{notes}");
     assert_eq!(release.columns().await, now);
     let args = "jsonpath={.spec.template.spec.containers[0].args}";
     let get = ["-n", NAMESPACE, "get", "deployment", "evenkeel", "-o", args];
     assert!(release.kubectl(&get).await.contains("--installation=prod"));
+
+    // And with it what a HAStack that says nothing means, as kubectl explain tells.
+    let bare = r#"{"apiVersion": "evenkeel.dev/v1alpha1", "kind": "HAStack", "metadata": {"name": "bare", "namespace": "shop"},
+        "spec": {"aws": {"region": "ap-northeast-2"}, "zones": [{"name": "ap-northeast-2a"}, {"name": "ap-northeast-2c"}],
+        "caches": [{"name": "carts", "replicationGroup": "carts"}]}}"#;
+    let path = "jsonpath={.spec.guardrails.quietPeriod} {.spec.guardrails.maxAddedNodes} {.spec.guardrails.replaceAfter}";
+    until("the new defaults to be served", 30, async || {
+        let create = ["create", "--dry-run=server", "-f", "-", "-o", path];
+        let ran = release.admin().kubectl_with(&create, bare).await.unwrap();
+        ran.ok().unwrap() == "45m 7 15m"
+    })
+    .await
+    .unwrap();
+    until("kubectl explain to tell them", 30, async || {
+        let text = release
+            .kubectl(&["explain", "has.spec.guardrails.quietPeriod"])
+            .await;
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("Default 45m.")
+    })
+    .await
+    .unwrap();
 
     release.helm(&["rollback", "evenkeel", "1"]).await;
     assert!(!release.columns().await.contains("Plan"));

@@ -125,6 +125,8 @@ async fn the_charts_defaults_are_the_programs() {
     );
     assert_eq!(values["limits"]["maxAddedNodes"], limits.max_added_nodes);
     assert_eq!(values["limits"]["maxTestFailovers"], limits.test_failovers);
+    let guardrails = &evenkeel::api::crd::schema()["properties"]["spec"]["properties"]["guardrails"];
+    assert_eq!(values["guardrailDefaults"], guardrails["default"]);
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"))
         .args(["controller", "--help"])
         .output()
@@ -134,6 +136,7 @@ async fn the_charts_defaults_are_the_programs() {
         &values["leaderElection"]["leaseName"],
         &values["leaderElection"]["leaseSeconds"],
         &values["log"]["filter"],
+        &values["poll"]["descriptionsSeconds"],
     ] {
         let text = value.as_str().map_or_else(|| value.to_string(), String::from);
         assert!(help.contains(&format!("[default: {text}]")), "{text}");

@@ -131,7 +131,14 @@ fn bad(text: &str) -> Vec<Problem> {
 #[case::cache_skew(("minReplicasPerShard: 1", "placement: {maxSkew: 0}"), "spec.caches[0].placement.maxSkew", "0", "from 1 to 100")]
 #[case::cache_twice(("    - name: sessions\n", "    - name: sessions\n      replicationGroup: carts\n    - name: sessions\n"), "spec.caches[1].name", "\"sessions\"", "remove or rename one")]
 #[case::group_twice(("    - name: sessions\n", "    - name: carts\n      replicationGroup: SESSIONS\n    - name: sessions\n"), "spec.caches[1].replicationGroup", "\"sessions\"", "identifiers ignore case")]
-#[case::spec_list(("spec:\n", "spec: []\nx:\n"), "spec", "a list", "write a mapping with the fields aws, caches")]
+#[case::accepted_unknown(("  caches:\n", "  accepted: [{finding: SingelZone, until: 2027-03-31T00:00:00Z, reason: r}]\n  caches:\n"), "spec.accepted[0].finding", "\"SingelZone\"", "did you mean SingleZone?")]
+#[case::accepted_not_a_risk(("  caches:\n", "  accepted: [{finding: AccessDenied, until: 2027-03-31T00:00:00Z, reason: r}]\n  caches:\n"), "spec.accepted[0].finding", "\"AccessDenied\"", "write one of SingleZone")]
+#[case::accepted_for_ever(("  caches:\n", "  accepted: [{finding: SingleZone, reason: r}]\n  caches:\n"), "spec.accepted[0].until", "-", "add it: The moment from which it is a risk like any other")]
+#[case::accepted_day(("  caches:\n", "  accepted: [{finding: SingleZone, until: 2027-03-31, reason: r}]\n  caches:\n"), "spec.accepted[0].until", "\"2027-03-31\"", "such as 2027-03-31T00:00:00Z")]
+#[case::accepted_no_such_day(("  caches:\n", "  accepted: [{finding: SingleZone, until: 2027-02-31T00:00:00Z, reason: r}]\n  caches:\n"), "spec.accepted[0].until", "\"2027-02-31T00:00:00Z\"", "such as 2027-03-31T00:00:00Z")]
+#[case::accepted_without_reason(("  caches:\n", "  accepted: [{finding: SingleZone, until: 2027-03-31T00:00:00Z}]\n  caches:\n"), "spec.accepted[0].reason", "-", "add it: Why it is accepted")]
+#[case::accepted_of_nothing(("  caches:\n", "  accepted: [{finding: SingleZone, component: carts, until: 2027-03-31T00:00:00Z, reason: r}]\n  caches:\n"), "spec.accepted[0].component", "\"carts\"", "name one of spec.caches (sessions)")]
+#[case::spec_list(("spec:\n", "spec: []\nx:\n"), "spec", "a list", "write a mapping with the fields accepted, aws, caches")]
 fn a_bad_field_is_refused_with_path_value_and_remedy(
     #[case] (from, to): (&str, &str),
     #[case] path: &str,

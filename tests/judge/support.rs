@@ -77,6 +77,7 @@ pub fn scene(zones: &str, shards: &[&str]) -> Scene {
             },
         )]),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     };
     Scene {

@@ -136,16 +136,30 @@ fn good_spec() -> impl Strategy<Value = Value> {
                 ]),
             ),
         ]);
+        let accepted = proptest::collection::vec(
+            some_of(vec![("component", text(&["cache-0"]))]).prop_map(|mut entry| {
+                entry["finding"] = json!("PrimarySkew");
+                entry["until"] = json!("2027-03-31T00:00:00+09:00");
+                entry["reason"] = json!("known");
+                entry
+            }),
+            0..3,
+        );
         let account = proptest::option::of(select(&["prod", "shop.prod-1"][..]));
-        (optional, caches(&names), account).prop_map(move |(mut spec, caches, account)| {
-            spec["aws"] = json!({"region": region});
-            if let Some(name) = account {
-                spec["aws"]["accountRef"] = json!({"name": name});
-            }
-            spec["zones"] = zones.clone();
-            spec["caches"] = caches;
-            spec
-        })
+        (optional, caches(&names), account, accepted).prop_map(
+            move |(mut spec, caches, account, accepted)| {
+                spec["aws"] = json!({"region": region});
+                if let Some(name) = account {
+                    spec["aws"]["accountRef"] = json!({"name": name});
+                }
+                spec["zones"] = zones.clone();
+                spec["caches"] = caches;
+                if !accepted.is_empty() {
+                    spec["accepted"] = json!(accepted);
+                }
+                spec
+            },
+        )
     })
 }
 
@@ -291,6 +305,8 @@ async fn the_largest_spec_that_the_schema_allows_is_within_the_cost_of_the_rules
         "aws": {"region": region, "accountRef": {"name": format!("{0}.{0}.{0}", "y".repeat(63))}},
         "zones": zones.iter().enumerate().map(|(i, z)| json!({"name": z, "id": format!("usgw1-az{i}")})).collect::<Vec<_>>(),
         "objectives": {"recoveryTime": "1h2m3.000000001s400ms", "recoveryPoint": "0.123456789h"},
+        "accepted": vec![json!({"finding": "AutomaticFailoverDisabled", "component": format!("{:x<60}{:03}", "cache", 49),
+            "until": "2027-03-31T00:00:00+09:00", "reason": "r".repeat(256)}); 20],
         "guardrails": {"windows": vec![window.clone(); 20], "denyWindows": vec![window; 20]},
         "caches": caches,
     });

@@ -315,6 +315,36 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "write a duration such as 30m",
     ),
     (
+        "finding: SingleZone",
+        "finding: AccessDenied",
+        "spec.accepted[0].finding",
+        r#"Unsupported value: "AccessDenied": supported values: "SingleZone""#,
+    ),
+    (
+        "until: 2027-03-31T00:00:00Z",
+        "until: 2027-03-31",
+        "spec.accepted[0].until",
+        "write a date and time with its offset, such as 2027-03-31T00:00:00Z",
+    ),
+    (
+        "      until: 2027-03-31T00:00:00Z\n",
+        "",
+        "spec.accepted[0].until",
+        "Required value",
+    ),
+    (
+        "reason: moves in spring",
+        "reason: \"\"",
+        "spec.accepted[0].reason",
+        "should be at least 1 chars long",
+    ),
+    (
+        "component: sessions",
+        "component: carts",
+        "spec.accepted",
+        "must be the name of one of spec.caches; omit it to accept the finding of all of them",
+    ),
+    (
         "name: sessions\n",
         "name: \"\"\n",
         "spec.caches[0].name",

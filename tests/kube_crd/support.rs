@@ -39,6 +39,11 @@ spec:
       - from: "00:00"
         to: "12:00"
         timeZone: UTC
+  accepted:
+    - finding: SingleZone
+      component: sessions
+      until: 2027-03-31T00:00:00Z
+      reason: moves in spring
   caches:
     - name: sessions
       replicationGroup: sessions

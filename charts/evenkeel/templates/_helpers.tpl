@@ -58,6 +58,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 --max-concurrent-disruptions: limits.maxConcurrentDisruptions
 --max-added-nodes: limits.maxAddedNodes
 --max-test-failovers: limits.maxTestFailovers
+--poll-descriptions-seconds: poll.descriptionsSeconds
+--poll-events-seconds: poll.eventsSeconds
+--poll-metrics-seconds: poll.metricsSeconds
 --log: log.filter
 --log-format: log.format
 --aws-endpoint-url: aws.endpointUrl
@@ -65,6 +68,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{- /* Refuses what would contradict the chart's own arguments and variables. */}}
 {{- define "evenkeel.validate" -}}
+{{- $stock := (.Files.Get "files/crds/hastacks.evenkeel.dev.yaml" | fromYaml).spec.versions | first }}
+{{- $stock = $stock.schema.openAPIV3Schema.properties.spec.properties.guardrails.default }}
+{{- range $field, $default := .Values.guardrailDefaults }}
+{{- if and (not $.Values.crds.enabled) (ne (toString $default) (toString (get $stock $field))) }}
+{{- fail (printf "guardrailDefaults.%s stands in the CustomResourceDefinition: set crds.enabled, or leave it out and change the definition where it is installed" $field) }}
+{{- end }}
+{{- end }}
 {{- $flags := include "evenkeel.flags" . | fromYaml }}
 {{- range .Values.extraArgs }}
 {{- $flag := splitList "=" . | first }}
@@ -79,6 +89,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- range .Values.extraEnv }}
 {{- if hasKey $own .name }}
 {{- fail (printf "extraEnv: %s is %s; leave it out" .name (get $own .name)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Writes defaults, and what descriptions say of them (kubectl explain shows no defaults), into the HAStack's definition. */}}
+{{- define "evenkeel.setGuardrailDefaults" -}}
+{{- range .crd.spec.versions }}
+{{- $guardrails := .schema.openAPIV3Schema.properties.spec.properties.guardrails }}
+{{- range $field, $default := $.defaults }}
+{{- $property := get $guardrails.properties $field }}
+{{- $was := toString $property.default }}
+{{- $is := toString $default }}
+{{- $_ := set $property "description" ($property.description | replace (printf "Default %s." $was) (printf "Default %s." $is)) }}
+{{- $_ := set $property "default" $default }}
+{{- $_ := set $guardrails.default $field $default }}
 {{- end }}
 {{- end }}
 {{- end }}

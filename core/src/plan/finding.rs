@@ -1,6 +1,7 @@
 //! The closed catalogue of findings: what is wrong, how badly, where.
 
 use crate::topology::ComponentName;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub struct Finding {
     pub subject: String,
     /// A sentence that says what is wrong and what would mend it.
     pub message: String,
+    /// Until when `spec.accepted` accepts it; `None` where it doesn't, or no longer does.
+    pub accepted_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,11 +63,13 @@ pub enum FindingCode {
     AccessDenied,
     /// Two stacks name this resource and the other one is the elder.
     ClaimedByElder,
+    /// `spec.accepted` accepted this until a moment that has passed, and it is still there.
+    AcceptanceExpired,
 }
 
 impl FindingCode {
     /// Every code, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SingleZone,
         Self::ZoneMissing,
         Self::MultiAzDisabled,
@@ -89,5 +94,6 @@ impl FindingCode {
         Self::ResourceBusy,
         Self::AccessDenied,
         Self::ClaimedByElder,
+        Self::AcceptanceExpired,
     ];
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp, civil::Time, civil::Weekday, tz::TimeZone}
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ActionType;
+use super::{Acceptance, ActionType};
 
 /// A valid HAStack with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct Intent {
     pub max_skew: u32,
     pub guardrails: GuardrailSettings,
     pub caches: BTreeMap<ComponentName, CacheIntent>,
+    /// Risks that are known and accepted for a while; planning does not depend on them.
+    pub accepted: Vec<Acceptance>,
     pub annotations: Annotations,
     /// Label `evenkeel.dev/team`.
     pub team: Option<String>,

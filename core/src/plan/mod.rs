@@ -2,6 +2,7 @@
 //!
 //! Same input, same bytes: no clock, no client, ordered maps only.
 
+pub mod acceptance;
 pub mod action;
 pub mod approvals;
 pub mod copies;
@@ -22,6 +23,7 @@ pub mod text;
 mod why;
 pub mod windows;
 
+pub use acceptance::Acceptance;
 pub use action::{Action, ActionClass, ActionId, ActionKind, ActionType};
 pub use finding::{Finding, FindingCode, Severity};
 pub use guardrails::{Guardrail, Hold};

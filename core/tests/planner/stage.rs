@@ -182,6 +182,7 @@ fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) ->
         guardrails: GuardrailSettings::default(),
         caches: BTreeMap::from([("cache".into(), cache)]),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }

@@ -43,6 +43,9 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("!has(self.caches) || self.caches.all(c, !has(c.preferredPrimaryZones) || c.preferredPrimaryZones.all(p, self.zones.exists(z, z.name == p)))")
     .message("preferredPrimaryZones may only name zones of spec.zones")
     .field_path(".caches"))]
+#[x_kube(validation = Rule::new("!has(self.accepted) || self.accepted.all(a, !has(a.component) || (has(self.caches) && self.caches.exists(c, c.name == a.component)))")
+    .message("accepted[].component must be the name of one of spec.caches; omit it to accept the finding of all of them")
+    .field_path(".accepted"))]
 pub struct HAStackSpec {
     /// What Evenkeel may do on its own. Observe (the default): plan and report only. Approve: add redundancy freely,
     /// wait for an approval (annotation evenkeel.dev/approve with the plan's id) before anything disruptive. Enforce:
@@ -87,6 +90,55 @@ pub struct HAStackSpec {
     )]
     #[schemars(length(max = 50))]
     pub caches: Vec<CacheSpec>,
+
+    /// Risks that are known and accepted for a while: their findings raise no alert until then. Nothing else changes:
+    /// verdicts stay what they are, and what the mode lets Evenkeel mend is mended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub accepted: Vec<AcceptedSpec>,
+}
+
+/// A risk that is known and accepted for a while.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AcceptedSpec {
+    /// The finding's code.
+    pub finding: AcceptableFinding,
+    /// Name of the component. Omitted: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub component: Option<String>,
+    /// The moment from which it is a risk like any other, such as 2027-03-31T00:00:00Z. If it is still there then, that
+    /// is told loudly: as a finding, an Event and an alert.
+    #[x_kube(validation = Rule::new("self.matches('^20[0-9]{2}-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$') && timestamp(self) >= timestamp('2000-01-01T00:00:00Z')")
+        .message("write a date and time with its offset, such as 2027-03-31T00:00:00Z"))]
+    #[schemars(length(max = 32))]
+    pub until: String,
+    /// Why it is accepted, and by whom: for those who read it later.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+}
+
+/// Findings that are risks which can be accepted. What keeps Evenkeel from seeing or acting can't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AcceptableFinding {
+    SingleZone,
+    ZoneMissing,
+    MultiAzDisabled,
+    AutomaticFailoverDisabled,
+    ShardColocated,
+    ReplicaShortfall,
+    FailoverMayBeSlow,
+    ManagedElsewhere,
+    NodeOutsideZones,
+    NodeSkew,
+    PrimarySkew,
+    PrimaryOutOfPreferredZone,
+    ReplicationLagHigh,
+    ObjectiveUnmet,
+    NoReplicaWanted,
+    NoEligibleZone,
+    SurplusReplica,
 }
 
 /// What Evenkeel may do on its own.

@@ -41,6 +41,9 @@ pub struct HAStackStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub components: Vec<ComponentStatus>,
+    /// What spec.accepted says, and whether it still counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<AcceptedStatus>,
     /// What Evenkeel would do next, and what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
@@ -116,6 +119,21 @@ pub struct ComponentStatus {
     /// One line per shard: its nodes by zone, such as "0001  a:P  c:r".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placement: Vec<String>,
+}
+
+/// A risk that the spec accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedStatus {
+    /// The finding's code.
+    pub finding: String,
+    /// Name of the component; absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// When it ends.
+    pub until: Timestamp,
+    /// InForce: there are such findings, and they raise no alert. Unused: there are none now. Expired: it counts no more.
+    pub state: String,
 }
 
 /// The current plan.

@@ -40,6 +40,7 @@ fn intent() -> Intent {
         )]
         .into(),
         annotations: Annotations::default(),
+        accepted: Vec::new(),
         team: None,
     }
 }

@@ -144,7 +144,10 @@ fn findings(page: &mut Page, findings: &[Finding], style: Style) {
             Some(component) => format!("{:?} ({component}): ", finding.code),
             None => format!("{:?}: ", finding.code),
         };
-        let text = Line::of(Paint::Strong, about).and(Paint::Plain, &finding.message);
+        let mut text = Line::of(Paint::Strong, about).and(Paint::Plain, &finding.message);
+        if let Some(until) = finding.accepted_until {
+            text = text.and(Paint::Dim, format!(" (accepted until {})", moment(until)));
+        }
         page.paragraph(head, text, style);
     }
 }

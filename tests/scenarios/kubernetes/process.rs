@@ -137,6 +137,66 @@ async fn the_series_of_a_deleted_stack_vanish() {
     .await;
 }
 
+/// An accepted risk is counted apart, and the moment at which it no longer is comes by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_risk_is_quiet_until_its_moment_and_loud_from_then_on() {
+    let kube = KubeRig::start().await.unwrap();
+    install_crd(kube.admin()).await;
+    let rig = listening(&kube, &skewed_world()).await;
+    let accepted = "  accepted:\n    - finding: PrimarySkew\n      component: sessions\n      until: 2026-03-02T01:30:30Z\n      \
+                    reason: moves tomorrow\n";
+    let observed = manifest(ZONES, 1, accepted).replace("mode: Enforce", "mode: Observe");
+    rig.lut.apply("shop", &observed).await;
+    rig.run_until("accepted", minutes(30), |s| {
+        s["accepted"][0]["state"] == "InForce"
+    })
+    .await;
+    let has = |text: &str, name: &str, value: &str| {
+        let line = |l: &&str| l.starts_with(&format!("{name}{{")) && l.contains(value);
+        text.lines().any(|l| line(&l))
+    };
+    let quiet = |text: &str| {
+        has(text, "evenkeel_findings_accepted", "code=\"PrimarySkew\"")
+            && has(text, "evenkeel_stack_imbalance_accepted", "name=\"shop\"")
+            && !has(text, "evenkeel_findings", "code=\"PrimarySkew\"")
+    };
+    let text = page(&rig.lut, "/metrics", 10, |_, text| quiet(text)).await;
+    assert!(
+        has(&text, "evenkeel_stack_condition", "type=\"Balanced\"} 0"),
+        "{text}"
+    );
+
+    rig.run_until("expired", hours(2), |s| s["accepted"][0]["state"] == "Expired")
+        .await;
+    let expired = rig.sim.now();
+    let moment: jiff::Timestamp = "2026-03-02T01:30:30Z".parse().unwrap();
+    assert!(expired >= moment && expired < moment + minutes(1), "{expired}");
+    let loud = |text: &str| {
+        has(text, "evenkeel_findings", "code=\"PrimarySkew\"")
+            && has(text, "evenkeel_findings", "code=\"AcceptanceExpired\"")
+            && !has(text, "evenkeel_stack_imbalance_accepted", "name")
+    };
+    page(&rig.lut, "/metrics", 10, |_, text| loud(text)).await;
+    let place = rig.lut.place().await;
+    let args = [
+        "-n",
+        &place.namespace,
+        "get",
+        "events.events.k8s.io",
+        "-o",
+        "json",
+    ];
+    let told = async || {
+        let text = place.admin.kubectl(&args).await.unwrap().ok().unwrap();
+        let list: Value = serde_json::from_str(&text).unwrap();
+        let events = list["items"].as_array().unwrap().iter();
+        let of = events.filter(|e| e["reason"] == "AcceptanceExpired" && e["type"] == "Warning");
+        of.count() == 1
+    };
+    evenkeel_testkit::until("the Event", 10, told).await.unwrap();
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+}
+
 /// Names, types, labels and help texts as Prometheus wants them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promtool_has_nothing_to_say_against_the_metrics() {

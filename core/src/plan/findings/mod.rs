@@ -10,6 +10,7 @@ mod settings;
 mod shards;
 mod spread;
 
+use super::acceptance;
 use super::intent::CacheIntent;
 use super::text::span;
 use super::{Finding, FindingCode, Input, Severity};
@@ -45,6 +46,7 @@ pub fn given(input: &Input<'_>, verdicts: &[Verdict]) -> Vec<Finding> {
         spread::find(&mut about);
     }
     objectives::find(input, verdicts, &mut found);
+    acceptance::apply(input.intent, input.now, &mut found);
     found.sort();
     found.dedup();
     found
@@ -67,6 +69,7 @@ impl About<'_, '_> {
             component: Some(self.name.clone()),
             subject: subject.to_owned(),
             message,
+            accepted_until: None,
         });
     }
 
@@ -103,6 +106,7 @@ fn impaired_zones(input: &Input<'_>) -> Vec<Finding> {
                 zone.reasons.join("; ").trim_end_matches('.'),
                 span(input.intent.guardrails.replace_after),
             ),
+            accepted_until: None,
         })
         .collect()
 }

@@ -93,5 +93,6 @@ fn unmet(name: &ComponentName, component: &Component, message: String) -> Findin
         component: Some(name.clone()),
         subject: component.resource.identifier.clone(),
         message,
+        accepted_until: None,
     }
 }
