@@ -216,6 +216,7 @@ impl Lead {
         let scene = Scene {
             stacks: self.publisher.samples(),
             regions: self.engine.regions().map(|r| regions::sample(&r, now)).collect(),
+            accounts: self.account_publisher.samples(),
             leader: Some(true),
         };
         let mut not_ready = self.troubles();

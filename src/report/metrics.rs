@@ -42,6 +42,7 @@ pub const CATALOGUE: &[Entry] = &[
     METRICS_REQUESTED,
     RECONCILE,
     LEADER,
+    ACCOUNT_CONDITION,
 ];
 
 const BUILD_INFO: Entry = (
@@ -160,12 +161,19 @@ const LEADER: Entry = (
     &[],
     "1 while this process holds the lease and may act, 0 while it only watches; absent where there is no lease.",
 );
+const ACCOUNT_CONDITION: Entry = (
+    "evenkeel_account_condition",
+    &["name", "type"],
+    "Conditions of the AWSAccount: 1 True, 0 False, -1 Unknown.",
+);
 
 /// The gauges' world at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     pub stacks: BTreeMap<StackName, StackSample>,
     pub regions: Vec<RegionSample>,
+    /// AWSAccount → condition type → 1, 0, -1.
+    pub accounts: BTreeMap<String, BTreeMap<String, i8>>,
     /// `None` where there is no election.
     pub leader: Option<bool>,
 }
@@ -248,6 +256,7 @@ impl Metrics {
             HOLDS,
             POLL_AGE,
             LEADER,
+            ACCOUNT_CONDITION,
         ] {
             let gauge = GaugeVec::new(Opts::new(entry.0, entry.2), entry.1)?;
             gauges.insert(entry.0, register(&registry, gauge)?);
@@ -334,6 +343,11 @@ impl Metrics {
         }
         for sample in &scene.regions {
             self.fill_region(sample);
+        }
+        for (account, conditions) in &scene.accounts {
+            for (condition, value) in conditions {
+                self.set(ACCOUNT_CONDITION, &[account, condition], f64::from(*value));
+            }
         }
         let mut held: BTreeMap<Guardrail, u32> = BTreeMap::new();
         for (guardrail, n) in scene.stacks.values().flat_map(|s| &s.holds) {
@@ -472,6 +486,7 @@ mod tests {
             ]
             .into(),
             regions: vec![region],
+            accounts: [("prod".to_owned(), [("Ready".to_owned(), -1)].into())].into(),
             leader: Some(true),
         }
     }
@@ -512,6 +527,7 @@ mod tests {
             r#"evenkeel_actions_total{outcome="succeeded",type="MovePrimary"} 1"#,
             r#"evenkeel_failover_seconds_sum{class="Provider"} 63"#,
             r#"evenkeel_failover_quota_used{account="111122223333",region="ap-northeast-2"} 3"#,
+            r#"evenkeel_account_condition{name="prod",type="Ready"} -1"#,
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

@@ -1,11 +1,12 @@
 //! One stack reduced to the numbers that metrics show. Pure.
 
 use super::metrics::{StackSample, role_label};
-use crate::api::conditions::ConditionStatus;
-use crate::api::v1alpha1::HAStackStatus;
+use crate::api::conditions::{Condition, ConditionStatus};
+use crate::api::v1alpha1::{AWSAccountStatus, HAStackStatus};
 use crate::plan::{Decision, Intent};
 use crate::topology::Topology;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 /// The numbers of one stack.
 pub fn sample(
@@ -17,18 +18,7 @@ pub fn sample(
     let mut sample = StackSample {
         mode: format!("{:?}", intent.effective_mode()),
         team: intent.team.clone().unwrap_or_default(),
-        conditions: status
-            .conditions
-            .iter()
-            .map(|c| {
-                let value = match c.status {
-                    ConditionStatus::True => 1,
-                    ConditionStatus::False => 0,
-                    ConditionStatus::Unknown => -1,
-                };
-                (format!("{:?}", c.kind), value)
-            })
-            .collect(),
+        conditions: conditions(&status.conditions),
         ..StackSample::default()
     };
     if let Some(topology) = topology {
@@ -58,6 +48,24 @@ pub fn sample(
         }
     }
     sample
+}
+
+/// The numbers of one AWSAccount: its conditions.
+pub fn account(status: &AWSAccountStatus) -> BTreeMap<String, i8> {
+    conditions(&status.conditions)
+}
+
+/// Type → 1, 0, -1.
+fn conditions<T: Debug, R>(conditions: &[Condition<T, R>]) -> BTreeMap<String, i8> {
+    let value = |status| match status {
+        ConditionStatus::True => 1,
+        ConditionStatus::False => 0,
+        ConditionStatus::Unknown => -1,
+    };
+    let named = conditions.iter();
+    named
+        .map(|c| (format!("{:?}", c.kind), value(c.status)))
+        .collect()
 }
 
 fn count_nodes(topology: &Topology, sample: &mut StackSample) {

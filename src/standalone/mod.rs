@@ -251,6 +251,7 @@ impl Shell {
             stacks: self.publisher.samples(),
             regions: self.engine.regions().map(|r| regions::sample(&r, now)).collect(),
             leader: None,
+            ..Scene::default()
         };
         self.board.tell(scene, self.not_ready());
     }

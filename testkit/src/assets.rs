@@ -24,6 +24,18 @@ pub(crate) fn kstatus_program() -> Result<&'static Path, RigError> {
     told_by("kstatus/path", &PROGRAM)
 }
 
+/// Prometheus itself, as `hack/prometheus` tells it, which unpacks it where it isn't installed.
+pub(crate) fn prometheus() -> Result<&'static Path, RigError> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    told_by("prometheus", &PROGRAM)
+}
+
+/// Alertmanager, likewise.
+pub(crate) fn alertmanager() -> Result<&'static Path, RigError> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    told_by("alertmanager", &PROGRAM)
+}
+
 fn told_by(script: &'static str, told: &'static OnceLock<PathBuf>) -> Result<&'static Path, RigError> {
     if let Some(path) = told.get() {
         return Ok(path);

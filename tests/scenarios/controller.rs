@@ -164,6 +164,15 @@ impl Controller {
         }
     }
 
+    /// `host:port` of `--listen`.
+    pub async fn listens_at(&self) -> String {
+        self.wait_for_log("Listening", 20).await;
+        let log = self.log().await;
+        let rest = log.split("url=http://").last();
+        let authority = rest.and_then(|rest| rest.split_whitespace().next()).unwrap();
+        authority.trim_end_matches("\u{1b}[0m").to_owned()
+    }
+
     async fn count_in_log(&self, what: &str) -> usize {
         self.log().await.matches(what).count()
     }

@@ -7,6 +7,7 @@
 mod child;
 mod controller;
 mod kubernetes;
+mod monitoring;
 mod rig;
 mod standalone;
 mod worlds;

@@ -9,6 +9,7 @@ use crate::aws::Role;
 use crate::controller::client::{Failure, ask};
 use crate::controller::objects::STATUS;
 use crate::report::account::{Subject, Trial, status};
+use crate::report::sample;
 use crate::shell::Roles;
 use crate::shell::roles::{Refusal, RefusalKind};
 use crate::topology::Region;
@@ -31,6 +32,8 @@ pub struct AccountPublisher {
     roles: Arc<Roles>,
     tried: BTreeMap<Role, (Timestamp, Trial)>,
     written: BTreeMap<String, (String, AWSAccountStatus)>,
+    /// What metrics show, whether or not it could be written.
+    samples: BTreeMap<String, BTreeMap<String, i8>>,
 }
 
 impl AccountPublisher {
@@ -41,12 +44,18 @@ impl AccountPublisher {
             roles,
             tried: BTreeMap::new(),
             written: BTreeMap::new(),
+            samples: BTreeMap::new(),
         }
     }
 
     /// When a role is to be tried again.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.tried.values().map(|(at, trial)| *at + wait(trial)).min()
+    }
+
+    /// Account → condition type → 1, 0, -1.
+    pub fn samples(&self) -> BTreeMap<String, BTreeMap<String, i8>> {
+        self.samples.clone()
     }
 
     /// Tries what is due, and writes what changed.
@@ -56,6 +65,7 @@ impl AccountPublisher {
         self.roles.keep(&roles);
         self.tried.retain(|role, _| roles.contains(role));
         self.written.retain(|name, _| all.contains_key(name));
+        self.samples.retain(|name, _| all.contains_key(name));
         for (name, account) in &all {
             if let Some(role) = role(name, account) {
                 self.try_role(role, account, now).await;
@@ -101,6 +111,7 @@ impl AccountPublisher {
         let ours = self.written.get(name).filter(|(uid, _)| *uid == account.uid);
         let before = ours.map(|(_, status)| status).or(account.status.as_ref());
         let status = status(&subject, before);
+        self.samples.insert(name.to_owned(), sample::account(&status));
         if account.status.as_ref() == Some(&status) || ours.is_some_and(|(_, said)| *said == status) {
             return;
         }

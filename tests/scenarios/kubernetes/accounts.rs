@@ -274,6 +274,52 @@ async fn a_role_of_another_account_needs_the_right_external_id() {
     assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
 }
 
+/// The conditions of the account in `/metrics`, as `Ready=1`.
+async fn account_metrics(lut: &Controller, name: &str) -> Vec<String> {
+    let (_, text) = super::process::get(lut, "/metrics").await;
+    let begins = format!("evenkeel_account_condition{{name=\"{name}\",type=\"");
+    let series = text.lines().filter_map(|line| line.strip_prefix(&begins));
+    let mut found: Vec<String> = series.map(|rest| rest.replace("\"} ", "=")).collect();
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accounts_conditions_are_metrics_that_go_with_it() {
+    let kube = KubeRig::start().await.unwrap();
+    install_crd(kube.admin()).await;
+    let sim = simulator(&foreign(&skewed_world(), "")).await;
+    let listen = ["--listen", "127.0.0.1:0"];
+    let lut = Controller::at(&sim, prepare(&kube).await, "scenario", &listen);
+    let mut rig = Rig { sim, lut };
+    apply_account(&rig.lut, "unused", &generous(&rig.lut).await).await;
+    let wrong = with(generous(&rig.lut).await, "externalId", json!("x2"));
+    apply_account(&rig.lut, "prod", &wrong).await;
+    rig.lut.apply("shop", &stack("prod")).await;
+    rig.lut.start().await;
+    account_until(&rig, "prod", "refused", |s| condition(s, "Ready") == "False").await;
+    account_until(&rig, "unused", "tried", |s| condition(s, "Ready") == "True").await;
+    let shown = async |name: &str, wanted: &[&str]| {
+        let (waited, limit) = (Stopwatch::start(), Duration::from_secs(20));
+        while account_metrics(&rig.lut, name).await != wanted {
+            let found = account_metrics(&rig.lut, name).await;
+            assert!(waited.elapsed() < limit, "{found:?} instead of {wanted:?}");
+            rig.run_for(jiff::SignedDuration::from_secs(10)).await;
+        }
+    };
+    shown("prod", &["Assumed=0", "Permitted=-1", "Ready=0"]).await;
+    shown("unused", &["Assumed=1", "Permitted=-1", "Ready=1"]).await;
+    apply_account(&rig.lut, "prod", &generous(&rig.lut).await).await;
+    shown("prod", &["Assumed=1", "Permitted=1", "Ready=1"]).await;
+    accounts(&rig.lut)
+        .await
+        .delete("prod", &DeleteParams::default())
+        .await
+        .unwrap();
+    shown("prod", &[]).await;
+    shown("unused", &["Assumed=1", "Permitted=-1", "Ready=1"]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_that_expire_in_the_middle_of_an_action_are_renewed_and_nothing_is_done_twice() {
     let by_sim_clock = "switches: {credentialsExpireBySimClock: true}\n";

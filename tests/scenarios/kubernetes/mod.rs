@@ -6,7 +6,7 @@ mod chart;
 mod kstatus;
 mod leaders;
 mod objects;
-mod process;
+pub mod process;
 mod rights;
 mod server;
 
@@ -29,7 +29,7 @@ async fn skewed() -> Rig<Controller> {
     Rig::with(&skewed_world(), &manifest(ZONES, 1, "")).await
 }
 
-async fn simulator(world: &str) -> Sim {
+pub async fn simulator(world: &str) -> Sim {
     Sim::builder()
         .world_yaml(world)
         .clock(ClockMode::Stepped)

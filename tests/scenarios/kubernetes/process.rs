@@ -9,15 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Status code and body of one of the process's own pages.
 pub async fn get(lut: &Controller, path: &str) -> (u16, String) {
-    lut.wait_for_log("Listening", 20).await;
-    let log = lut.log().await;
-    let authority = log
-        .split("url=http://")
-        .last()
-        .and_then(|rest| rest.split_whitespace().next())
-        .unwrap()
-        .trim_end_matches("\u{1b}[0m")
-        .to_owned();
+    let authority = lut.listens_at().await;
     let mut stream = tokio::net::TcpStream::connect(&authority).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
