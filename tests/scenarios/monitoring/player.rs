@@ -13,7 +13,7 @@ struct Tape {
     place: Mutex<Place>,
 }
 
-/// Played from `from` to `to` since then; it stays there, as the world would if nothing more happened.
+/// Played from `from` to `to` since then; it stays there, as the world does when nothing more happens.
 struct Place {
     from: usize,
     to: usize,
