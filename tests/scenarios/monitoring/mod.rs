@@ -194,13 +194,14 @@ async fn one_zones_outage_over_two_hundred_stacks_is_one_notification_and_the_da
         Alertmanager::start(&bare, FACTOR).await,
     );
     let player = Player::start(outage.scrapes, FACTOR).await;
-    let rules = scaled::faster_rules(&scaled::rules(), FACTOR);
+    // A scrape that a busy machine delays by five seconds is five minutes of silence here. `timeline` has that alert, too.
+    let rules = scaled::faster_rules(&scaled::without(scaled::rules(), "EvenkeelControllerDown"), FACTOR);
     let alertmanagers = [pager.authority(), noisy.authority()];
     let prometheus = Prometheus::start(&player.authority, &rules, FACTOR, &alertmanagers).await;
 
     player.play_to(1);
     prometheus.until("all is well", REDUNDANT, 201.0).await;
-    prometheus.assert_rules_are_well(18).await;
+    prometheus.assert_rules_are_well(17).await;
     assert_eq!(prometheus.targets_in_trouble().await, Vec::<String>::new());
 
     // The zone is lost, and stays so for longer than a repair takes.

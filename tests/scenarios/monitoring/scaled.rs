@@ -12,6 +12,19 @@ pub fn rules() -> Value {
     yaml("charts/evenkeel/files/rules.yaml")
 }
 
+/// The rules without this alert, which must be among them.
+pub fn without(mut rules: Value, alert: &str) -> Value {
+    let mut found = 0;
+    for group in rules["groups"].as_array_mut().unwrap() {
+        let rules = group["rules"].as_array_mut().unwrap();
+        found += rules.len();
+        rules.retain(|rule| rule["alert"] != alert);
+        found -= rules.len();
+    }
+    assert_eq!(found, 1, "{alert}");
+    rules
+}
+
 /// The example, as it is.
 pub fn alertmanager() -> Value {
     yaml("deploy/alertmanager-example.yaml")
