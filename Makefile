@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 ARGS ?= --help
 
-.PHONY: help demo run dev-cluster test lint gen bench audit
+.PHONY: help demo run dev-cluster test lint gen bench audit release-dry-run
 
 help: ## List the doors, this one too
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,11 +23,11 @@ dev-cluster: ## A real Kubernetes API server, a simulated AWS and the controller
 	@hack/dev-cluster
 
 test: ## Set up what the tests need, then run all of them
-	@hack/prerequisites rust python go
+	@hack/prerequisites rust python go image
 	hack/test
 
-lint: ## Formatting, clippy, rustdoc, dependency rules
-	@hack/prerequisites rust lint
+lint: ## Formatting, clippy, rustdoc, dependency rules, Dockerfiles
+	@hack/prerequisites rust lint python
 	hack/lint
 
 gen: ## Regenerate what is generated: crds/, deploy/, docs/schemas/, tables and examples of docs/, parts of charts/
@@ -42,3 +42,7 @@ bench: ## Measure judging and planning (criterion), and the controller with 1,00
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust
 	"$$(hack/cargo-tool cargo-deny 0.20.2)" --all-features check advisories
+
+release-dry-run: ## Build everything that a release ships into target/release-dry-run, then install from there
+	@hack/prerequisites rust python go image
+	KUBEBUILDER_ASSETS=$$(hack/kube-assets) $(CARGO) test --workspace --test release

@@ -69,7 +69,7 @@ fn real(program: &str) -> PathBuf {
 
 /// What the scripts themselves are made of.
 const BARE: [&str; 4] = ["bash", "sed", "dirname", "env"];
-const ALL: [&str; 4] = ["rust", "lint", "python", "go"];
+const ALL: [&str; 5] = ["rust", "lint", "python", "go", "image"];
 
 #[test]
 fn a_machine_with_nothing_is_told_everything_at_once() {
@@ -86,6 +86,8 @@ fn a_machine_with_nothing_is_told_everything_at_once() {
             "Python 3.11 or newer with venv",
             "Go 1.26 or newer",
             "flock",
+            "git",
+            "buildah",
         ]
     );
     for (entry, remedy) in missing.iter().zip([
@@ -94,6 +96,8 @@ fn a_machine_with_nothing_is_told_everything_at_once() {
         "apt-get install python3 python3-venv",
         "go.dev/dl",
         "apt-get install util-linux",
+        "apt-get install git",
+        "apt-get install --no-install-recommends buildah",
     ]) {
         assert!(entry.contains(remedy), "{entry}");
     }
@@ -101,7 +105,8 @@ fn a_machine_with_nothing_is_told_everything_at_once() {
 
 #[test]
 fn versions_that_are_too_old_are_named() {
-    let machine = Machine::with(&["bash", "sed", "dirname", "env", "flock"])
+    let machine = Machine::with(&["bash", "sed", "dirname", "env", "flock", "git"])
+        .and("buildah", "exit 0")
         .and("cc", "exit 0")
         .and(
             "cargo",
@@ -222,8 +227,8 @@ fn every_door_looks_for_its_prerequisites_first() {
         );
     }
     let of = |wanted: &str| recipes().into_iter().find(|(door, _)| door == wanted).unwrap().1;
-    assert_eq!(of("test")[0], "hack/prerequisites rust python go");
-    assert_eq!(of("lint")[0], "hack/prerequisites rust lint");
+    assert_eq!(of("test")[0], "hack/prerequisites rust python go image");
+    assert_eq!(of("lint")[0], "hack/prerequisites rust lint python");
 }
 
 /// `.ci/run` with a `make` that prints what its argument's runners would and ends so.
