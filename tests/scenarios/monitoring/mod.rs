@@ -195,7 +195,10 @@ async fn one_zones_outage_over_two_hundred_stacks_is_one_notification_and_the_da
     );
     let player = Player::start(outage.scrapes, FACTOR).await;
     // A scrape that a busy machine delays by five seconds is five minutes of silence here. `timeline` has that alert, too.
-    let rules = scaled::faster_rules(&scaled::without(scaled::rules(), "EvenkeelControllerDown"), FACTOR);
+    let rules = scaled::faster_rules(
+        &scaled::without(scaled::rules(), "EvenkeelControllerDown"),
+        FACTOR,
+    );
     let alertmanagers = [pager.authority(), noisy.authority()];
     let prometheus = Prometheus::start(&player.authority, &rules, FACTOR, &alertmanagers).await;
 
