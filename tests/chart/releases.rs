@@ -100,6 +100,32 @@ fn older(folder: &Path) {
     fs::write(&crd, format!("{before}    name: v1alpha1\n{after}")).unwrap();
 }
 
+/// What a HAStack means that says nothing, as kubectl explain tells, too.
+async fn the_new_guardrail_defaults_are_served(release: &Release) {
+    let bare = r#"{"apiVersion": "evenkeel.dev/v1alpha1", "kind": "HAStack", "metadata": {"name": "bare", "namespace": "shop"},
+        "spec": {"aws": {"region": "ap-northeast-2"}, "zones": [{"name": "ap-northeast-2a"}, {"name": "ap-northeast-2c"}],
+        "caches": [{"name": "carts", "replicationGroup": "carts"}]}}"#;
+    let path = "jsonpath={.spec.guardrails.quietPeriod} {.spec.guardrails.maxAddedNodes} {.spec.guardrails.replaceAfter}";
+    until("the new defaults to be served", 30, async || {
+        let create = ["create", "--dry-run=server", "-f", "-", "-o", path];
+        let ran = release.admin().kubectl_with(&create, bare).await.unwrap();
+        ran.ok().unwrap() == "45m 7 15m"
+    })
+    .await
+    .unwrap();
+    until("kubectl explain to tell them", 30, async || {
+        let text = release
+            .kubectl(&["explain", "has.spec.guardrails.quietPeriod"])
+            .await;
+        text.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("Default 45m.")
+    })
+    .await
+    .unwrap();
+}
+
 async fn a_release_lives(helm: Helm) {
     let folder = tempfile::tempdir().unwrap();
     let before = folder.path().join("evenkeel");
@@ -150,29 +176,7 @@ async fn a_release_lives(helm: Helm) {
     let get = ["-n", NAMESPACE, "get", "deployment", "evenkeel", "-o", args];
     assert!(release.kubectl(&get).await.contains("--installation=prod"));
 
-    // And with it what a HAStack that says nothing means, as kubectl explain tells.
-    let bare = r#"{"apiVersion": "evenkeel.dev/v1alpha1", "kind": "HAStack", "metadata": {"name": "bare", "namespace": "shop"},
-        "spec": {"aws": {"region": "ap-northeast-2"}, "zones": [{"name": "ap-northeast-2a"}, {"name": "ap-northeast-2c"}],
-        "caches": [{"name": "carts", "replicationGroup": "carts"}]}}"#;
-    let path = "jsonpath={.spec.guardrails.quietPeriod} {.spec.guardrails.maxAddedNodes} {.spec.guardrails.replaceAfter}";
-    until("the new defaults to be served", 30, async || {
-        let create = ["create", "--dry-run=server", "-f", "-", "-o", path];
-        let ran = release.admin().kubectl_with(&create, bare).await.unwrap();
-        ran.ok().unwrap() == "45m 7 15m"
-    })
-    .await
-    .unwrap();
-    until("kubectl explain to tell them", 30, async || {
-        let text = release
-            .kubectl(&["explain", "has.spec.guardrails.quietPeriod"])
-            .await;
-        text.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .contains("Default 45m.")
-    })
-    .await
-    .unwrap();
+    the_new_guardrail_defaults_are_served(&release).await;
 
     release.helm(&["rollback", "evenkeel", "1"]).await;
     assert!(!release.columns().await.contains("Plan"));

@@ -37,6 +37,22 @@ async fn page(lut: &Controller, path: &str, seconds: u64, pleases: impl Fn(u16, 
     }
 }
 
+/// Events of the controller's namespace.
+async fn events_of(lut: &Controller) -> Vec<Value> {
+    let place = lut.place().await;
+    let args = [
+        "-n",
+        &place.namespace,
+        "get",
+        "events.events.k8s.io",
+        "-o",
+        "json",
+    ];
+    let text = place.admin.kubectl(&args).await.unwrap().ok().unwrap();
+    let mut list: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_value(list["items"].take()).unwrap()
+}
+
 async fn listening(kube: &KubeRig, world: &str) -> Rig<Controller> {
     let sim = simulator(world).await;
     let lut = Controller::at(
@@ -169,19 +185,8 @@ async fn an_accepted_risk_is_quiet_until_its_moment_and_loud_from_then_on() {
             && !has(text, "evenkeel_stack_imbalance_accepted", "name")
     };
     page(&rig.lut, "/metrics", 10, |_, text| loud(text)).await;
-    let place = rig.lut.place().await;
-    let args = [
-        "-n",
-        &place.namespace,
-        "get",
-        "events.events.k8s.io",
-        "-o",
-        "json",
-    ];
     let told = async || {
-        let text = place.admin.kubectl(&args).await.unwrap().ok().unwrap();
-        let list: Value = serde_json::from_str(&text).unwrap();
-        let events = list["items"].as_array().unwrap().iter();
+        let events = events_of(&rig.lut).await.into_iter();
         let of = events.filter(|e| e["reason"] == "AcceptanceExpired" && e["type"] == "Warning");
         of.count() == 1
     };
@@ -319,28 +324,14 @@ async fn a_restart_tells_nothing_again_and_writes_nothing() {
         let stacks = rig.lut.stacks().await;
         stacks.get("shop").await.unwrap().metadata.resource_version
     };
-    let events = async |rig: &Rig<Controller>| {
-        let place = rig.lut.place().await;
-        let args = [
-            "-n",
-            &place.namespace,
-            "get",
-            "events.events.k8s.io",
-            "-o",
-            "json",
-        ];
-        let text = place.admin.kubectl(&args).await.unwrap().ok().unwrap();
-        let list: Value = serde_json::from_str(&text).unwrap();
-        list["items"].as_array().unwrap().len()
-    };
-    let before = (version(&rig).await, events(&rig).await);
+    let before = (version(&rig).await, events_of(&rig.lut).await.len());
     assert!(before.1 > 0);
     rig.lut.stop().await;
     forget_clients(&rig.sim);
     rig.lut.start().await;
     rig.run_for(minutes(30)).await;
     assert_eq!(
-        (version(&rig).await, events(&rig).await),
+        (version(&rig).await, events_of(&rig.lut).await.len()),
         before,
         "{}",
         rig.story().await
