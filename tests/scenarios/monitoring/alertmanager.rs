@@ -75,7 +75,7 @@ impl Alertmanager {
 
     /// Waits until so many have come.
     pub async fn until(&self, what: &str, wanted: usize) -> Vec<Notification> {
-        until(what, Duration::from_secs(120), async || {
+        until(what, Duration::from_mins(2), async || {
             let seen = self.notifications();
             if seen.len() >= wanted {
                 Ok(seen)

@@ -130,7 +130,7 @@ struct Outage {
     namespace: String,
     scrapes: Vec<String>,
     /// Scrapes up to the end of the outage, and up to the moment at which somebody mends the sixty.
-    outage_ends: usize,
+    lasts_until: usize,
     mended: usize,
 }
 
@@ -165,7 +165,7 @@ async fn outage(note: impl Fn(&str)) -> Outage {
     set_failover(&rig, false);
     // Nothing more happens until it ends.
     record(&mut scrapes, 10).await;
-    let outage_ends = scrapes.len();
+    let lasts_until = scrapes.len();
     note("the outage is recorded");
     rig.recover_zone(A);
     record(&mut scrapes, 21).await;
@@ -176,7 +176,7 @@ async fn outage(note: impl Fn(&str)) -> Outage {
     Outage {
         namespace: rig.lut.namespace().await,
         scrapes,
-        outage_ends,
+        lasts_until,
         mended,
     }
 }
@@ -204,7 +204,7 @@ async fn one_zones_outage_over_two_hundred_stacks_is_one_notification_and_the_da
     assert_eq!(prometheus.targets_in_trouble().await, Vec::<String>::new());
 
     // The zone is lost, and stays so for longer than a repair takes.
-    player.play_to(outage.outage_ends);
+    player.play_to(outage.lasts_until);
     prometheus.until("the outage is told", IMPAIRED, 1.0).await;
     note("EvenkeelZoneImpaired");
     prometheus.until("failovers are told", MOVED, 1.0).await;

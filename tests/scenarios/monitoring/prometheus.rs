@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Real time: nothing takes nearly as long, unless it never comes.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 pub type Labels = BTreeMap<String, String>;
 
@@ -100,14 +100,11 @@ impl Prometheus {
     }
 
     /// Alerts that fire now: (name, severity, what tells them apart) → how many.
-    pub async fn firing(&self) -> BTreeMap<String, usize> {
+    pub async fn firing(&self) -> BTreeMap<String, f64> {
         let found = self
             .query("count by (alertname, severity, class, zone) (ALERTS{alertstate=\"firing\"})")
             .await;
-        found
-            .iter()
-            .map(|s| (words(&s.labels), s.values[0] as usize))
-            .collect()
+        found.iter().map(|s| (words(&s.labels), s.values[0])).collect()
     }
 
     /// Alerts that have ever fired.
@@ -136,7 +133,7 @@ impl Prometheus {
         let active = data["activeTargets"].as_array().unwrap().iter();
         active
             .filter(|target| target["health"] != "up")
-            .map(|target| target.to_string())
+            .map(ToString::to_string)
             .collect()
     }
 }
