@@ -5,6 +5,7 @@ use crate::folder::Folder;
 use crate::ports::{self, Port};
 use crate::process::Server;
 use crate::{RigError, assets, until};
+use rustix::process::Signal;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -23,7 +24,7 @@ pub enum Monitoring {
 pub struct MonitoringServer {
     server: Server,
     port: Port,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Monitoring {
@@ -45,11 +46,7 @@ impl Monitoring {
         }
         arguments.extend(flags);
         let server = Server::start(name, Path::new(program), arguments, folder.path())?;
-        let mut running = MonitoringServer {
-            server,
-            port,
-            _folder: folder,
-        };
+        let mut running = MonitoringServer { server, port, folder };
         let ready = async || running.get("/-/ready").await.is_ok_and(|(code, _)| code == 200);
         if let Err(error) = until("it is ready", START_SECONDS, ready).await {
             running.server.check_alive()?;
@@ -84,6 +81,12 @@ impl MonitoringServer {
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(strange)?;
         let code = head.split_whitespace().nth(1).and_then(|code| code.parse().ok());
         Ok((code.ok_or_else(strange)?, body.to_owned()))
+    }
+
+    /// Writes a file anew and has the configuration read again.
+    pub fn reload(&self, name: &str, text: &str) -> Result<(), RigError> {
+        self.folder.write(name, text)?;
+        self.server.signal(Signal::HUP)
     }
 
     /// The end of what it said.
