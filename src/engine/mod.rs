@@ -66,6 +66,8 @@ pub enum Happening {
     Finished { stack: StackName, ticket: Ticket },
     /// A failover that happened while this process ran, once it is known whose it was.
     Failover { stack: StackName, failover: Failover },
+    /// How long one took that was told of without that: the silence of a lost primary shows late.
+    FailoverMeasured { stack: StackName, failover: Failover },
 }
 
 /// The loop's body.
@@ -80,8 +82,8 @@ pub struct Engine<C, S, N, G> {
     stacks: BTreeMap<StackName, Stack>,
     changed: BTreeSet<StackName>,
     happened: Vec<Happening>,
-    /// Failovers that were told of.
-    told: BTreeSet<(StackName, String)>,
+    /// Failovers that were told of, and whether with their duration.
+    told: BTreeMap<(StackName, String), bool>,
     /// Failed actions in a row.
     failures: u32,
     was_stopped: bool,
@@ -105,7 +107,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             stacks: BTreeMap::new(),
             changed: BTreeSet::new(),
             happened: Vec::new(),
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             failures: 0,
             was_stopped: false,
             acted_last: None,

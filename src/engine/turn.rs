@@ -42,7 +42,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             .collect();
         for name in gone {
             self.stacks.remove(&name);
-            self.told.retain(|(stack, _)| *stack != name);
+            self.told.retain(|(stack, _), _| *stack != name);
             self.changed.insert(name);
             // Somebody may have waited for it: an elder is gone, a budget is free.
             self.stacks.values_mut().for_each(|s| s.awake = true);
@@ -324,7 +324,8 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         });
     }
 
-    /// Tells of each failover once: when its class is known, or when it has been unknown for long.
+    /// Tells of each failover once: when its class is known, or when it has been unknown for long. And once more when its
+    /// duration becomes known later.
     fn note_failovers(&mut self, stack: &StackName, now: Timestamp) {
         let record = self.stacks.get(stack).and_then(|s| s.record.as_ref());
         let Some(record) = record else { return };
@@ -333,12 +334,16 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             let age = now.duration_since(failover.at);
             let settled = failover.class != FailoverClass::Unknown || age >= CLASS_SETTLES;
             let new = failover.at >= self.started && age < CLASS_SETTLES * 4;
-            if new && settled && self.told.insert((stack.clone(), failover.id.clone())) {
-                told.push(Happening::Failover {
-                    stack: stack.clone(),
-                    failover: failover.clone(),
-                });
-            }
+            let measured = failover.duration_seconds.is_some();
+            let key = (stack.clone(), failover.id.clone());
+            let (stack, failover) = (stack.clone(), failover.clone());
+            let happening = match self.told.get(&key) {
+                None if new && settled => Happening::Failover { stack, failover },
+                Some(false) if measured => Happening::FailoverMeasured { stack, failover },
+                _ => continue,
+            };
+            self.told.insert(key, measured);
+            told.push(happening);
         }
         self.happened.extend(told);
     }

@@ -304,10 +304,18 @@ impl Metrics {
 
     /// A failover was seen.
     pub fn failover(&self, class: FailoverClass, seconds: Option<i64>) {
-        let class = format!("{class:?}");
-        self.failovers.with_label_values(&[class.as_str()]).inc();
-        if let Some(seconds) = seconds.and_then(|s| u32::try_from(s).ok()) {
-            let histogram = self.failover_seconds.with_label_values(&[class.as_str()]);
+        let label = format!("{class:?}");
+        self.failovers.with_label_values(&[label.as_str()]).inc();
+        if let Some(seconds) = seconds {
+            self.failover_took(class, seconds);
+        }
+    }
+
+    /// How long one took, that was seen before.
+    pub fn failover_took(&self, class: FailoverClass, seconds: i64) {
+        let label = format!("{class:?}");
+        let histogram = self.failover_seconds.with_label_values(&[label.as_str()]);
+        if let Ok(seconds) = u32::try_from(seconds) {
             histogram.observe(f64::from(seconds));
         }
     }

@@ -77,6 +77,12 @@ pub fn happened(metrics: &Metrics, happening: &Happening) {
             }
             tracing::info!(%stack, ticket = %ticket.id, outcome = ?ticket.outcome, "Ticket ended");
         }
+        Happening::FailoverMeasured { stack, failover } => {
+            if let Some(seconds) = failover.duration_seconds {
+                metrics.failover_took(failover.class, seconds);
+            }
+            tracing::info!(%stack, id = failover.id, seconds = failover.duration_seconds, "Failover measured");
+        }
         Happening::Failover { stack, failover } => {
             metrics.failover(failover.class, failover.duration_seconds);
             tracing::info!(

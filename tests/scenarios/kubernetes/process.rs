@@ -145,6 +145,27 @@ async fn the_series_of_a_deleted_stack_vanish() {
     .await;
 }
 
+/// How long a failover took shows minutes after it: the last point of the lost primary must have grown old.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_failover_by_aws_is_counted_with_its_duration() {
+    let kube = KubeRig::start().await.unwrap();
+    install_crd(kube.admin()).await;
+    let balanced = world(Mode::Enabled, ZONES, &["a:P c:r", "c:P a:r"], "");
+    let rig = listening(&kube, &balanced).await;
+    rig.run_for(minutes(3)).await;
+    rig.fail_zone("ap-northeast-2a");
+    rig.run_for(minutes(20)).await;
+    let value = |text: &str, series: &str| -> Option<String> {
+        let line = text.lines().find(|l| l.starts_with(series))?;
+        line.rsplit(' ').next().map(str::to_owned)
+    };
+    let counted = |text: &str| {
+        value(text, "evenkeel_failovers_total{class=\"Provider\"}").as_deref() == Some("1")
+            && value(text, "evenkeel_failover_seconds_count{class=\"Provider\"}").as_deref() == Some("1")
+    };
+    page(&rig.lut, "/metrics", 10, |_, text| counted(text)).await;
+}
+
 /// An accepted risk is counted apart, and the moment at which it no longer is comes by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_risk_is_quiet_until_its_moment_and_loud_from_then_on() {
