@@ -12,7 +12,7 @@ use crate::execute::store::{Store, Version};
 use crate::observe::{Wanted, ZoneWatch};
 use crate::plan::Purpose;
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
-use crate::topology::{FailoverClass, StackName, ZoneName};
+use crate::topology::{Failover, FailoverClass, StackName, ZoneName};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -324,28 +324,12 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         });
     }
 
-    /// Tells of each failover once: when its class is known, or when it has been unknown for long. And once more when its
-    /// duration becomes known later.
     fn note_failovers(&mut self, stack: &StackName, now: Timestamp) {
         let record = self.stacks.get(stack).and_then(|s| s.record.as_ref());
         let Some(record) = record else { return };
-        let mut told = Vec::new();
-        for failover in &record.history.failovers {
-            let age = now.duration_since(failover.at);
-            let settled = failover.class != FailoverClass::Unknown || age >= CLASS_SETTLES;
-            let new = failover.at >= self.started && age < CLASS_SETTLES * 4;
-            let measured = failover.duration_seconds.is_some();
-            let key = (stack.clone(), failover.id.clone());
-            let (stack, failover) = (stack.clone(), failover.clone());
-            let happening = match self.told.get(&key) {
-                None if new && settled => Happening::Failover { stack, failover },
-                Some(false) if measured => Happening::FailoverMeasured { stack, failover },
-                _ => continue,
-            };
-            self.told.insert(key, measured);
-            told.push(happening);
-        }
-        self.happened.extend(told);
+        let failovers = &record.history.failovers;
+        self.happened
+            .extend(news(&mut self.told, stack, failovers, self.started, now));
     }
 
     pub(super) async fn save_watches(&mut self) {
@@ -359,6 +343,34 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             }
         }
     }
+}
+
+/// Tells of each failover once: when its class is known, or when it has been unknown for long. And once more when its
+/// duration becomes known later.
+fn news(
+    told: &mut BTreeMap<(StackName, String), bool>,
+    stack: &StackName,
+    failovers: &[Failover],
+    started: Timestamp,
+    now: Timestamp,
+) -> Vec<Happening> {
+    let mut happened = Vec::new();
+    for failover in failovers {
+        let age = now.duration_since(failover.at);
+        let settled = failover.class != FailoverClass::Unknown || age >= CLASS_SETTLES;
+        let new = failover.at >= started && age < CLASS_SETTLES * 4;
+        let measured = failover.duration_seconds.is_some();
+        let key = (stack.clone(), failover.id.clone());
+        let (stack, failover) = (stack.clone(), failover.clone());
+        let happening = match told.get(&key) {
+            None if new && settled => Happening::Failover { stack, failover },
+            Some(false) if measured => Happening::FailoverMeasured { stack, failover },
+            _ => continue,
+        };
+        told.insert(key, measured);
+        happened.push(happening);
+    }
+    happened
 }
 
 /// Where a region's watch is kept between restarts.
@@ -430,6 +442,63 @@ fn hurry(stack: &Stack, region: &mut RegionSide, now: Timestamp) {
         match in_flight.get(group.as_str()) {
             Some(deadline) => region.hurry(group, *deadline, now),
             None => region.unhurry(group),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::support::at;
+
+    fn failover(class: FailoverClass, duration_seconds: Option<i64>) -> Failover {
+        Failover {
+            id: "fo".to_owned(),
+            at: at(60),
+            component: "cache".into(),
+            shard: "0001".into(),
+            from: None,
+            to: None,
+            class,
+            duration_seconds,
+        }
+    }
+
+    #[test]
+    fn a_failover_is_told_once_and_its_duration_once_whenever_it_becomes_known() {
+        use FailoverClass::{Provider, Unknown};
+        // (seconds, class, duration, what is told)
+        let looks = [
+            (70, Unknown, None, ""),
+            (130, Provider, None, "told"),
+            (190, Provider, None, ""),
+            (400, Provider, Some(55), "measured"),
+            (460, Provider, Some(55), ""),
+        ];
+        let at_once = [(130, Provider, Some(55), "told"), (190, Provider, Some(55), "")];
+        let never_known = [(900, Unknown, None, ""), (960, Unknown, None, "told")];
+        let long_past = [(60 + 3600, Provider, Some(55), "")];
+        for looks in [&looks[..], &at_once, &never_known, &long_past] {
+            let mut known = BTreeMap::new();
+            for (seconds, class, duration, wanted) in looks {
+                let stack = StackName::new("shop", "web");
+                let found = news(
+                    &mut known,
+                    &stack,
+                    &[failover(*class, *duration)],
+                    at(0),
+                    at(*seconds),
+                );
+                let said: Vec<&str> = found
+                    .iter()
+                    .map(|h| match h {
+                        Happening::Failover { .. } => "told",
+                        Happening::FailoverMeasured { .. } => "measured",
+                        Happening::Finished { .. } => "finished",
+                    })
+                    .collect();
+                assert_eq!(said.join(" "), *wanted, "{seconds} s in {looks:?}");
+            }
         }
     }
 }
