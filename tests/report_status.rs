@@ -679,4 +679,6 @@ fn failovers_come_newest_first() {
     let ids: Vec<_> = status.failovers.iter().map(|f| f.id.as_str()).collect();
     assert_eq!(ids, ["fo-20", "fo-10"]);
     assert_eq!(status.last_failover, Some(at(20)));
+    let numbers = sample(&intent(), Some(&topology()), Some(&good()), &status);
+    assert_eq!(numbers.last_failover, Some((at(20).as_second(), Some(63))));
 }

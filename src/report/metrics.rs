@@ -43,6 +43,8 @@ pub const CATALOGUE: &[Entry] = &[
     RECONCILE,
     LEADER,
     ACCOUNT_CONDITION,
+    LAST_FAILOVER,
+    LAST_FAILOVER_TOOK,
 ];
 
 const BUILD_INFO: Entry = (
@@ -167,6 +169,17 @@ const ACCOUNT_CONDITION: Entry = (
     "Conditions of the AWSAccount: 1 True, 0 False, -1 Unknown.",
 );
 
+const LAST_FAILOVER: Entry = (
+    "evenkeel_stack_last_failover_timestamp_seconds",
+    &["namespace", "name"],
+    "When a primary of the stack last moved, whoever moved it; absent where none is known.",
+);
+const LAST_FAILOVER_TOOK: Entry = (
+    "evenkeel_stack_last_failover_seconds",
+    &["namespace", "name"],
+    "How long that took, from the loss of the primary to the promotion; absent where it was not measured.",
+);
+
 /// The gauges' world at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
@@ -197,6 +210,8 @@ pub struct StackSample {
     pub losses_accepted: BTreeSet<ZoneName>,
     pub imbalance_accepted: bool,
     pub holds: BTreeMap<Guardrail, u32>,
+    /// The newest known failover: when, in seconds since 1970, and how many it took.
+    pub last_failover: Option<(i64, Option<i64>)>,
 }
 
 /// One region of one account, reduced to numbers.
@@ -257,6 +272,8 @@ impl Metrics {
             POLL_AGE,
             LEADER,
             ACCOUNT_CONDITION,
+            LAST_FAILOVER,
+            LAST_FAILOVER_TOOK,
         ] {
             let gauge = GaugeVec::new(Opts::new(entry.0, entry.2), entry.1)?;
             gauges.insert(entry.0, register(&registry, gauge)?);
@@ -421,6 +438,14 @@ impl Metrics {
         for zone in &sample.losses_accepted {
             self.set(LOSS_ACCEPTED, &[namespace, name, zone.as_str()], 1.0);
         }
+        #[allow(clippy::cast_precision_loss, reason = "seconds fit")]
+        let number = |seconds: i64| seconds as f64;
+        if let Some((at, took)) = sample.last_failover {
+            self.set(LAST_FAILOVER, &[namespace, name], number(at));
+            if let Some(took) = took {
+                self.set(LAST_FAILOVER_TOOK, &[namespace, name], number(took));
+            }
+        }
         if sample.imbalance_accepted {
             self.set(IMBALANCE_ACCEPTED, &[namespace, name], 1.0);
         }
@@ -474,6 +499,7 @@ mod tests {
             findings_accepted: [("SingleZone".to_owned(), 2)].into(),
             losses_accepted: ["b".into()].into(),
             imbalance_accepted: true,
+            last_failover: Some((1_772_409_600, Some(63))),
             holds: [(Guardrail::QuietPeriod, 2)].into(),
         };
         let other = StackSample {
@@ -531,6 +557,8 @@ mod tests {
             r#"evenkeel_findings_accepted{code="SingleZone",name="web",namespace="shop"} 2"#,
             r#"evenkeel_stack_zone_loss_accepted{name="web",namespace="shop",zone="b"} 1"#,
             r#"evenkeel_stack_imbalance_accepted{name="web",namespace="shop"} 1"#,
+            r#"evenkeel_stack_last_failover_timestamp_seconds{name="web",namespace="shop"} 1772409600"#,
+            r#"evenkeel_stack_last_failover_seconds{name="web",namespace="shop"} 63"#,
             r#"evenkeel_holds{guardrail="quiet_period"} 3"#,
             r#"evenkeel_actions_total{outcome="succeeded",type="MovePrimary"} 1"#,
             r#"evenkeel_failover_seconds_sum{class="Provider"} 63"#,

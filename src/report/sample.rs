@@ -19,6 +19,10 @@ pub fn sample(
         mode: format!("{:?}", intent.effective_mode()),
         team: intent.team.clone().unwrap_or_default(),
         conditions: conditions(&status.conditions),
+        last_failover: status
+            .failovers
+            .first()
+            .map(|f| (f.at.as_second(), f.duration_seconds)),
         ..StackSample::default()
     };
     if let Some(topology) = topology {
