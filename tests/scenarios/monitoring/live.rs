@@ -1,22 +1,13 @@
 //! Prometheus scrapes the running controller, with the rules as they ship.
 
-use super::super::controller::Controller;
-use super::super::kubernetes::simulator;
-use super::super::rig::{LoopUnderTest as _, Rig, healthy_and_balanced, hours, minutes};
-use super::super::worlds::{Mode, manifest, world};
+use super::super::rig::{LoopUnderTest as _, healthy_and_balanced, hours, minutes};
 use super::prometheus::Prometheus;
 use super::scaled;
 
 /// Time stands still between the steps, and Prometheus' goes on: an alert without `for` fires, others are pending.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_running_controller_is_scraped_and_its_outage_is_told_by_the_rules_as_they_ship() {
-    let two_zones = world(Mode::Enabled, &["a", "c"], &["a:P c:r", "c:P a:r"], "");
-    let sim = simulator(&two_zones).await;
-    let place = Controller::new(&sim).place().await.clone();
-    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
-    let mut rig = Rig { sim, lut };
-    rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
-    rig.lut.start().await;
+    let rig = super::balanced().await;
     rig.run_until("balanced", hours(1), healthy_and_balanced).await;
 
     let prometheus = Prometheus::as_it_ships(&rig.lut.listens_at().await, &scaled::rules()).await;

@@ -20,7 +20,7 @@ use super::controller::{Controller, install_crd, prepare};
 use super::kubernetes::process::get;
 use super::kubernetes::simulator;
 use super::rig::{LoopUnderTest as _, Rig, minutes};
-use super::worlds::manifest_with;
+use super::worlds::{self, Mode, manifest, manifest_with};
 use alertmanager::{Alertmanager, Notification};
 use evenkeel::clock::Stopwatch;
 use evenkeel_testkit::KubeRig;
@@ -104,6 +104,18 @@ fn set_failover(rig: &Rig<Controller>, on: bool) {
             group(number)
         ));
     }
+}
+
+/// One balanced stack over two zones, and the controller with its page of metrics.
+async fn balanced() -> Rig<Controller> {
+    let two_zones = worlds::world(Mode::Enabled, &["a", "c"], &["a:P c:r", "c:P a:r"], "");
+    let sim = simulator(&two_zones).await;
+    let place = Controller::new(&sim).place().await.clone();
+    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
+    let mut rig = Rig { sim, lut };
+    rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
+    rig.lut.start().await;
+    rig
 }
 
 const REDUNDANT: &str =

@@ -3,9 +3,7 @@
 
 use super::super::controller::Controller;
 use super::super::kubernetes::process::get;
-use super::super::kubernetes::simulator;
-use super::super::rig::{LoopUnderTest as _, Rig, healthy_and_balanced, hours};
-use super::super::worlds::{Mode, manifest, world};
+use super::super::rig::{Rig, healthy_and_balanced, hours};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,13 +143,7 @@ fn minutes(timeline: &Timeline, alert: &str) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outages_alerts_come_and_go_when_they_should_and_none_other_ever_does() {
-    let two_zones = world(Mode::Enabled, &["a", "c"], &["a:P c:r", "c:P a:r"], "");
-    let sim = simulator(&two_zones).await;
-    let place = Controller::new(&sim).place().await.clone();
-    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
-    let mut rig = Rig { sim, lut };
-    rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
-    rig.lut.start().await;
+    let rig = super::balanced().await;
     let mut recording = Recording::default();
     record(&rig, &mut recording, 60).await;
     rig.fail_zone(A);
