@@ -53,9 +53,8 @@ pub struct Lead {
     pub board: Arc<Board>,
 }
 
-/// What the gate said in the last turn, and what was wrong with the way to the API server: when it is something else, the
-/// loop turns again. In a quiet fleet nothing else would make it, and /readyz would stay what it was.
-type Told = (Option<String>, bool, Vec<String>);
+/// What the gate said in the last turn, and whether it was closed: when that changes, the loop turns again.
+type Told = (Option<String>, bool);
 
 impl Lead {
     /// Turns until a signal or the loss of the lease.
@@ -176,11 +175,7 @@ impl Lead {
 
     fn said(&self) -> Told {
         let now = self.now();
-        (
-            self.gate.told(now),
-            self.gate.closed(now).is_some(),
-            self.troubles(),
-        )
+        (self.gate.told(now), self.gate.closed(now).is_some())
     }
 
     async fn publish(&mut self) {
@@ -202,16 +197,6 @@ impl Lead {
         self.tell_board(now);
     }
 
-    /// What is wrong with the way to the API server.
-    fn troubles(&self) -> Vec<String> {
-        let mut troubles = self.cache.troubles();
-        troubles.extend(self.accounts.troubles());
-        let (stop, lease) = (self.gate.stop.trouble(), self.gate.standing.trouble());
-        troubles.extend(stop.map(|t| format!("the stop switch can't be read: {t}")));
-        troubles.extend(lease.map(|t| format!("the lease can't be renewed: {t}")));
-        troubles
-    }
-
     fn tell_board(&self, now: Timestamp) {
         let scene = Scene {
             stacks: self.publisher.samples(),
@@ -219,8 +204,11 @@ impl Lead {
             accounts: self.account_publisher.samples(),
             leader: Some(true),
         };
-        let mut not_ready = self.troubles();
-        not_ready.extend(self.engine.regions().filter_map(|r| regions::not_ready(&r, now)));
+        let mut not_ready: Vec<String> = self
+            .engine
+            .regions()
+            .filter_map(|r| regions::not_ready(&r, now))
+            .collect();
         let unwritten = self.publisher.unwritten();
         if let Some(first) = unwritten.first() {
             not_ready.push(format!(

@@ -25,7 +25,7 @@ mod size_tests;
 use crate::clock::{AnyClock, Clock as _, SystemClock};
 use crate::engine::{self, Engine};
 use crate::report::metrics::{Metrics, Scene};
-use crate::shell::{AwsConnect, Board, Roles, Signals, http};
+use crate::shell::{AwsConnect, Board, Roles, Signals, Troubles, http};
 use accounts::{AccountPublisher, Accounts, Resolver};
 use client::Target;
 use gate::LeaderGate;
@@ -107,7 +107,15 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
     let (client, default_namespace) = client::connect(&options.target)
         .await
         .map_err(ControllerError::Kubernetes)?;
-    let board = Arc::new(Board::new(Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?)));
+    let own_namespace = options.lease_namespace.unwrap_or(default_namespace);
+    let scopes = scopes(&options.namespaces);
+    let cache = Arc::new(Cache::new(&scopes));
+    let accounts = Arc::new(Accounts::new(cache.changed.clone()));
+    let standing = Arc::new(Standing::new(options.lease_duration));
+    let stop = Arc::new(Stop::new(&own_namespace));
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+    let troubles = troubles(&cache, &accounts, &standing, &stop);
+    let board = Arc::new(Board::new(metrics, troubles));
     let mut tasks: JoinSet<&'static str> = JoinSet::new();
     if let Some(address) = options.listen {
         let (bound, server) = http::serve(address, board.clone())
@@ -119,12 +127,6 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
     if options.engine.installation.is_none() {
         tracing::warn!("No --installation is given: everything is judged, nothing is ever changed");
     }
-    let own_namespace = options.lease_namespace.unwrap_or(default_namespace);
-    let scopes = scopes(&options.namespaces);
-    let cache = Arc::new(Cache::new(&scopes));
-    let accounts = Arc::new(Accounts::new(cache.changed.clone()));
-    let standing = Arc::new(Standing::new(options.lease_duration));
-    let stop = Arc::new(Stop::new(&own_namespace));
     let settings = lease::Settings {
         namespace: own_namespace.clone(),
         name: options.lease_name,
@@ -203,9 +205,7 @@ impl Controller {
             if leads && self.cache.synced() && self.accounts.is_told() && self.stop.is_read() {
                 return;
             }
-            let mut not_ready = self.cache.troubles();
-            let lease = self.standing.trouble();
-            not_ready.extend(lease.map(|t| format!("the lease can't be read or renewed: {t}")));
+            let mut not_ready = Vec::new();
             if self.standing.leader().is_none() && !leads {
                 not_ready.push("nobody is known to hold the lease yet".to_owned());
             }
@@ -271,6 +271,25 @@ impl Controller {
             board: self.board.clone(),
         }
     }
+}
+
+/// What is wrong with the way to the API server.
+fn troubles(
+    cache: &Arc<Cache>,
+    accounts: &Arc<Accounts>,
+    standing: &Arc<Standing>,
+    stop: &Arc<Stop>,
+) -> Troubles {
+    let (cache, accounts) = (cache.clone(), accounts.clone());
+    let (standing, stop) = (standing.clone(), stop.clone());
+    Box::new(move || {
+        let mut troubles = cache.troubles();
+        troubles.extend(accounts.troubles());
+        let (stop, lease) = (stop.trouble(), standing.trouble());
+        troubles.extend(stop.map(|t| format!("the stop switch can't be read: {t}")));
+        troubles.extend(lease.map(|t| format!("the lease can't be read or renewed: {t}")));
+        troubles
+    })
 }
 
 fn scopes(namespaces: &[String]) -> Vec<Scope> {

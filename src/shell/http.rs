@@ -18,23 +18,29 @@ use tokio::net::TcpListener;
 /// A loop that has not beaten for this long stands still.
 const STILL: Duration = Duration::from_mins(5);
 
+/// Says what is wrong at this moment, a line for each trouble.
+pub type Troubles = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// What the loop tells and the server shows.
 pub struct Board {
     pub metrics: Arc<Metrics>,
+    /// Asked at each look at the page: what does not wait for the loop to turn.
+    troubles: Troubles,
     told: Mutex<Told>,
 }
 
 struct Told {
     scene: Scene,
     beat: Stopwatch,
-    /// Why this process is not ready; empty when it is.
+    /// Why this process is not ready as of the last turn; empty when it is.
     not_ready: Vec<String>,
 }
 
 impl Board {
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<Metrics>, troubles: Troubles) -> Self {
         Self {
             metrics,
+            troubles,
             told: Mutex::new(Told {
                 scene: Scene::default(),
                 beat: Stopwatch::start(),
@@ -73,12 +79,12 @@ impl Board {
         if code != StatusCode::OK {
             return (code, text);
         }
-        let told = self.lock();
-        if told.not_ready.is_empty() {
+        let mut lines = (self.troubles)();
+        lines.extend(self.lock().not_ready.iter().cloned());
+        if lines.is_empty() {
             (StatusCode::OK, "ok\n".to_owned())
         } else {
-            let lines = told.not_ready.join("\n") + "\n";
-            (StatusCode::SERVICE_UNAVAILABLE, lines)
+            (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n")
         }
     }
 
@@ -129,7 +135,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     fn board() -> Board {
-        Board::new(Arc::new(Metrics::new("0").unwrap()))
+        Board::new(Arc::new(Metrics::new("0").unwrap()), Box::new(Vec::new))
     }
 
     #[test]
@@ -161,6 +167,27 @@ mod tests {
             board.readiness().1,
             "web.yaml: no zones\neu-west-1 was not read\n"
         );
+    }
+
+    /// A quiet loop may not turn for hours; what is wrong with a watch is shown in the meantime, and that it is over.
+    #[test]
+    fn troubles_are_shown_and_gone_without_a_turn_of_the_loop() {
+        let lost = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let seen = lost.clone();
+        let troubles = move || {
+            let lost = seen.load(std::sync::atomic::Ordering::Relaxed);
+            lost.then(|| "the watch is lost".to_owned()).into_iter().collect()
+        };
+        let board = Board::new(Arc::new(Metrics::new("0").unwrap()), Box::new(troubles));
+        board.tell(Scene::default(), Vec::new());
+        assert_eq!(board.readiness().0, StatusCode::OK);
+        lost.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(
+            board.readiness(),
+            (StatusCode::SERVICE_UNAVAILABLE, "the watch is lost\n".to_owned())
+        );
+        lost.store(false, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(board.readiness().0, StatusCode::OK);
     }
 
     #[tokio::test]

@@ -8,6 +8,6 @@ pub mod said;
 pub mod signals;
 
 pub use connect::AwsConnect;
-pub use http::Board;
+pub use http::{Board, Troubles};
 pub use roles::Roles;
 pub use signals::Signals;

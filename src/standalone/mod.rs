@@ -132,7 +132,7 @@ impl Shell {
         let store = FileStore::open(&state).map_err(unusable)?;
         let signals = Signals::listen().map_err(RunError::Signals)?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
-        let board = Arc::new(Board::new(metrics.clone()));
+        let board = Arc::new(Board::new(metrics.clone(), Box::new(Vec::new)));
         let publisher = Publisher::new(&state, options.style, metrics.clone());
         let stop = Arc::new(StopFile::new(&state));
         let connect = AwsConnect {
