@@ -171,7 +171,7 @@ fn topology() -> Topology {
 }
 
 fn component() -> Component {
-    topology().components.pop_first().unwrap().1
+    topology().components.into_values().next().unwrap()
 }
 
 fn move_primary(shard: &str) -> Vec<Action> {

@@ -14,13 +14,13 @@ use evenkeel::topology::survival::{Survival, Verdict};
 use evenkeel::topology::{
     CacheSettings, ClusterMode, Component, Durability, Failover, FailoverClass, Gap, Health, Manager, Node,
     NodeId, Owner, ResourceKey, ResourceKind, ResourceStatus, Role, RoleProof, RoleSource, Shard, ShardId,
-    StackName, Switch, Topology, WeeklyWindow, Zone, ZoneState,
+    SmallMap, StackName, Switch, Topology, WeeklyWindow, Zone, ZoneState,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const MANIFEST: &str = "
 apiVersion: evenkeel.dev/v1alpha1
@@ -88,7 +88,7 @@ fn decision() -> Decision {
         stack: StackName::new("shop", "web"),
         mode: evenkeel::plan::intent::Mode::Approve,
         observed_at: at("2026-03-01T10:00:00Z"),
-        zones: BTreeMap::from([(
+        zones: SmallMap::from([(
             "ap-northeast-2a".into(),
             ZoneReport {
                 in_spec: true,
@@ -208,7 +208,7 @@ fn node(zone: &str, role: Role) -> Node {
     }
 }
 
-fn component(identifier: &str, shards: BTreeMap<ShardId, Shard>) -> Component {
+fn component(identifier: &str, shards: SmallMap<ShardId, Shard>) -> Component {
     Component {
         resource: ResourceKey {
             account: None,
@@ -226,7 +226,7 @@ fn component(identifier: &str, shards: BTreeMap<ShardId, Shard>) -> Component {
             subnet_zones: BTreeSet::from(["ap-northeast-2a".into(), "ap-northeast-2c".into()]),
             durability: Durability::Disabled,
         },
-        endpoints: BTreeMap::from([("configuration".to_owned(), "sessions.example:6379".to_owned())]),
+        endpoints: SmallMap::from([("configuration".to_owned(), "sessions.example:6379".to_owned())]),
         shards,
         members_match: true,
         owner: Owner::Ours,
@@ -241,7 +241,7 @@ fn topology() -> Topology {
     added.added_by_us = true;
     added.health = Health::Creating;
     added.health_since = Some(at("2026-03-01T09:59:00Z"));
-    let nodes = BTreeMap::from([
+    let nodes = SmallMap::from([
         (
             "sessions-prod-0001-001".into(),
             node("ap-northeast-2a", Role::Primary),
@@ -251,7 +251,7 @@ fn topology() -> Topology {
     Topology {
         stack: StackName::new("shop", "web"),
         observed_at: at("2026-03-01T10:00:00Z"),
-        zones: BTreeMap::from([
+        zones: SmallMap::from([
             (
                 "ap-northeast-2a".into(),
                 Zone {
@@ -269,11 +269,11 @@ fn topology() -> Topology {
                 },
             ),
         ]),
-        components: BTreeMap::from([(
+        components: SmallMap::from([(
             "sessions".into(),
             component(
                 "sessions-prod",
-                BTreeMap::from([("0001".into(), Shard::new(nodes))]),
+                SmallMap::from([("0001".into(), Shard::new(nodes))]),
             ),
         )]),
     }
@@ -904,7 +904,7 @@ fn some_scene() -> impl Strategy<Value = (Topology, History)> {
             });
             let topology = Topology {
                 zones: zones.collect(),
-                components: BTreeMap::from([("sessions".into(), sessions), ("carts".into(), carts)]),
+                components: SmallMap::from([("sessions".into(), sessions), ("carts".into(), carts)]),
                 ..topology()
             };
             let history = History {

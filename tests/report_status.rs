@@ -19,7 +19,7 @@ use evenkeel::report::status::{Subject, drawn, status};
 use evenkeel::topology::survival::{Survival, Verdict};
 use evenkeel::topology::{Failover, FailoverClass, Manager, StackName, Topology, shorthand};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 fn at(seconds: i64) -> Timestamp {
     "2026-03-02T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
@@ -31,7 +31,7 @@ fn intent() -> Intent {
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: [].into(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,
@@ -399,7 +399,7 @@ fn ticket(phase: Phase, outcome: Option<TicketOutcome>) -> Ticket {
         prepared_at: at(0),
         called_at: Some(at(1)),
         deadline: at(1500),
-        before: BTreeMap::new(),
+        before: [].into(),
         finished_at: outcome.as_ref().map(|_| at(60)),
         outcome,
         holder: "me".to_owned(),
@@ -621,7 +621,7 @@ fn what_is_accepted_is_told_with_whether_it_still_counts() {
     );
 
     let numbers = sample(&intent, Some(&topology()), Some(&decision), &status);
-    assert_eq!(numbers.findings, BTreeMap::new());
+    assert_eq!(numbers.findings, [].into());
     let counted = [("PrimarySkew".to_owned(), 1), ("SingleZone".to_owned(), 1)];
     assert_eq!(numbers.findings_accepted, counted.into());
     assert_eq!(numbers.losses_accepted, ["b".into()].into());

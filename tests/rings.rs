@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// (module, what of this crate it may use, which of the watched crates it may use)
 const RINGS: &[(&str, &[&str], &[&str])] = &[
-    ("topology", &["topology"], &[]),
+    ("topology", &["topology"], &["litemap"]),
     ("plan", &["topology", "plan"], &["sha2", "schemars"]),
     ("api", &["api"], &["kube", "k8s_openapi", "schemars"]),
     ("document", &["document"], &["serde_saphyr"]),

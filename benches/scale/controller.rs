@@ -5,13 +5,21 @@ use evenkeel::clock::Stopwatch;
 use evenkeel_sim::Sim;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
-/// Killed when dropped.
+/// Prometheus asks this often: twice as often as the chart's ServiceMonitor has it do.
+const SCRAPE: Duration = Duration::from_secs(15);
+
+/// Scraped all the time, as in a cluster; killed when dropped.
 pub struct Controller {
     child: Child,
     log: tempfile::NamedTempFile,
+    scraper: JoinHandle<()>,
 }
 
 impl Controller {
@@ -27,7 +35,7 @@ impl Controller {
             .args(["--lease-namespace", &fleet.namespace])
             .args(["--installation", "demo", "--max-added-nodes", "1000"])
             .args(["--aws-endpoint-url", &endpoint, "--clock-url", &endpoint])
-            .args(["--log-format", "text"])
+            .args(["--log-format", "text", "--listen", "127.0.0.1:0"])
             .env_clear()
             .env("AWS_ACCESS_KEY_ID", "AKIABENCH00000000000")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
@@ -40,7 +48,8 @@ impl Controller {
             .stderr(output())
             .spawn()
             .unwrap();
-        Self { child, log }
+        let scraper = tokio::spawn(scrape(log.path().to_owned()));
+        Self { child, log, scraper }
     }
 
     /// Resident memory in MiB: now, and the most so far.
@@ -56,6 +65,8 @@ impl Controller {
 
     /// SIGTERM; panics with the end of the log unless it ends well.
     pub async fn stop(mut self) {
+        assert!(!self.scraper.is_finished(), "a scrape failed");
+        self.scraper.abort();
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let waited = Stopwatch::start();
         let status = loop {
@@ -73,7 +84,23 @@ impl Controller {
 
 impl Drop for Controller {
     fn drop(&mut self) {
+        self.scraper.abort();
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Asks for the metrics again and again, at the address that the log tells; panics when they don't come.
+async fn scrape(log: PathBuf) {
+    loop {
+        tokio::time::sleep(SCRAPE).await;
+        let log = std::fs::read_to_string(&log).unwrap();
+        let (_, address) = log.split_once("http://").unwrap();
+        let address = address.split_whitespace().next().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("\nevenkeel_leader"), "{answer}");
     }
 }

@@ -14,9 +14,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
 use evenkeel_core::plan::{Fleet, History, Input, Intent, Purpose, plan};
 use evenkeel_core::topology::shorthand::topology;
-use evenkeel_core::topology::{StackName, Topology};
+use evenkeel_core::topology::{SmallMap, StackName, Topology};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hint::black_box;
 
 fn intent() -> Intent {
@@ -31,7 +31,7 @@ fn intent() -> Intent {
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: SmallMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,
@@ -39,7 +39,7 @@ fn intent() -> Intent {
         objectives: Objectives::default(),
         max_skew: 1,
         guardrails: GuardrailSettings::default(),
-        caches: BTreeMap::from([("cache".into(), cache)]),
+        caches: SmallMap::from([("cache".into(), cache)]),
         annotations: Annotations::default(),
         accepted: Vec::new(),
         team: None,

@@ -5,7 +5,7 @@
 
 use super::types::{CacheGroup, CacheMember, CacheShard, MemberStatus};
 use crate::topology::{
-    CacheSettings, ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, Switch,
+    CacheSettings, ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, Switch,
     WeeklyWindow, ZoneName,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +22,8 @@ pub struct GroupDescription {
     pub multi_az: Switch,
     pub automatic_failover: Switch,
     pub durability: Durability,
-    pub endpoints: BTreeMap<String, String>,
-    pub shards: BTreeMap<ShardId, ShardDescription>,
+    pub endpoints: SmallMap<String, String>,
+    pub shards: SmallMap<ShardId, ShardDescription>,
     pub member_clusters: BTreeSet<NodeId>,
     pub managed_elsewhere: Vec<Manager>,
     pub node_type: Option<String>,
@@ -33,7 +33,7 @@ pub struct GroupDescription {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardDescription {
     pub status: ResourceStatus,
-    pub members: BTreeMap<NodeId, MemberDescription>,
+    pub members: SmallMap<NodeId, MemberDescription>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +81,9 @@ pub fn join(
 ) -> CacheGroup {
     let told = || group.member_clusters.iter().filter_map(|id| clusters.get(id));
     let mut member_clusters = group.member_clusters.clone();
-    let mut shards = BTreeMap::new();
+    let mut shards = SmallMap::new();
     for (id, shard) in &group.shards {
-        let mut members = BTreeMap::new();
+        let mut members = SmallMap::new();
         for (node, described) in &shard.members {
             let cluster = clusters.get(node);
             let zone = cluster
@@ -162,7 +162,7 @@ mod tests {
             multi_az: Switch::Enabled,
             automatic_failover: Switch::Enabled,
             durability: Durability::Disabled,
-            endpoints: BTreeMap::new(),
+            endpoints: SmallMap::new(),
             shards: [("0001".into(), shard)].into(),
             member_clusters: members.iter().map(|(id, _)| NodeId::from(*id)).collect(),
             managed_elsewhere: Vec::new(),

@@ -1,10 +1,10 @@
 //! What AWS told us, in our words, before it is judged: the input of the pure parts of `observe`.
 
 use crate::topology::{
-    CacheSettings, Manager, NodeId, ResourceStatus, Role, ShardId, WeeklyWindow, ZoneName,
+    CacheSettings, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, WeeklyWindow, ZoneName,
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One replication group as DescribeReplicationGroups, DescribeCacheClusters and DescribeCacheSubnetGroups tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct CacheGroup {
     pub arn: String,
     pub status: ResourceStatus,
     pub settings: CacheSettings,
-    pub endpoints: BTreeMap<String, String>,
-    pub shards: BTreeMap<ShardId, CacheShard>,
+    pub endpoints: SmallMap<String, String>,
+    pub shards: SmallMap<ShardId, CacheShard>,
     /// AWS's flat list of members; during a change it differs from the shards' own lists.
     pub member_clusters: BTreeSet<NodeId>,
     pub managed_elsewhere: Vec<Manager>,
@@ -31,7 +31,7 @@ pub struct CacheGroup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheShard {
     pub status: ResourceStatus,
-    pub members: BTreeMap<NodeId, CacheMember>,
+    pub members: SmallMap<NodeId, CacheMember>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! `init`.
 
 use crate::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
-use crate::topology::{Region, StackName, ZoneName};
+use crate::topology::{Region, SmallMap, StackName, ZoneName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ pub fn intent(found: &Found) -> Intent {
         created: None,
         canonical_spec: manifest(found),
         mode: Mode::Observe,
-        policy: BTreeMap::new(),
+        policy: SmallMap::new(),
         region: found.region.clone(),
         account_ref: None,
         mode_limit: None,

@@ -11,7 +11,7 @@ use crate::engine::fleet::{Common, Limits, Member, Roll};
 use crate::engine::judge::{Judgement, Scene, judge};
 use crate::observe::{Observer, PollSettings, RegionView, Wanted, ZoneWatch, failovers};
 use crate::plan::{History, Intent, Purpose};
-use crate::topology::Region;
+use crate::topology::{Region, SmallMap};
 use anyhow::{Context as _, bail};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +132,7 @@ impl Survey {
         let ledger = failovers::ledger(&self.view, self.now);
         let common = Common {
             installation: installation.map(str::to_owned),
-            test_failovers: BTreeMap::from([((account.cloned(), self.view.region.clone()), ledger)]),
+            test_failovers: SmallMap::from([((account.cloned(), self.view.region.clone()), ledger)]),
             ..Common::default()
         };
         intents

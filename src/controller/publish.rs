@@ -34,7 +34,7 @@ struct Published {
     uid: String,
     /// Shared with what the watch shows, once it shows the same.
     status: Arc<HAStackStatus>,
-    sample: StackSample,
+    sample: Arc<StackSample>,
     /// What the last log line said.
     logged: Option<Logged>,
     /// The API server has it.
@@ -107,7 +107,7 @@ impl Publisher {
             Published {
                 uid,
                 status,
-                sample,
+                sample: Arc::new(sample),
                 logged,
                 written,
             },
@@ -158,7 +158,7 @@ impl Publisher {
     }
 
     /// The numbers of all stacks.
-    pub fn samples(&self) -> BTreeMap<StackName, StackSample> {
+    pub fn samples(&self) -> BTreeMap<StackName, Arc<StackSample>> {
         self.last
             .iter()
             .map(|(name, p)| (name.clone(), p.sample.clone()))

@@ -12,7 +12,7 @@ use crate::report::status::{Subject, status};
 use crate::topology::shorthand::topology;
 use crate::topology::{ComponentName, Failover, FailoverClass, StackName, Topology, ZoneState};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The largest group that AWS allows: 500 nodes, 166 shards of three.
 const SHARDS: usize = 166;
@@ -42,7 +42,7 @@ fn world(groups: usize) -> (Intent, Topology) {
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Approve,
-        policy: BTreeMap::new(),
+        policy: [].into(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,

@@ -15,9 +15,10 @@ use jiff::Timestamp;
 
 impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     /// Takes one step if any stack may; says whether one was tried. Nothing is started that isn't finished: once
-    /// begun, wait for it. Where more stacks may, [`Engine::next_turn`] says when.
+    /// begun, wait for it. Where more stacks may, [`Engine::next_turn`] says when. First records are stored before.
     pub async fn act(&mut self) -> bool {
         self.step_at = None;
+        self.store_first_records().await;
         if self.gate.closed(self.clock.now()).is_some() {
             return false;
         }
@@ -34,7 +35,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             if outdated {
                 self.judge_now(&name).await;
             }
-            let Some(step) = self.stacks.get(&name).and_then(step_of) else {
+            let Some(step) = self.stacks.get(&name).and_then(|s| step_of(s)) else {
                 continue;
             };
             let now = self.clock.now();

@@ -6,7 +6,7 @@
 
 use crate::plan::history::{Fleet, History};
 use crate::plan::{ActionClass, Intent};
-use crate::topology::{AccountId, Region, StackName};
+use crate::topology::{AccountId, Region, SmallMap, StackName};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -113,7 +113,7 @@ pub struct Common {
     pub stop: Option<String>,
     pub not_leader: Option<String>,
     /// TestFailover calls of the last 24 h by account and region, by anybody.
-    pub test_failovers: BTreeMap<(Option<AccountId>, Region), Vec<Timestamp>>,
+    pub test_failovers: SmallMap<(Option<AccountId>, Region), Vec<Timestamp>>,
 }
 
 fn age(intent: &Intent) -> Age {

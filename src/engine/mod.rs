@@ -79,7 +79,8 @@ pub struct Engine<C, S, N, G> {
     settings: Settings,
     started: Timestamp,
     regions: BTreeMap<RegionKey, RegionSide>,
-    stacks: BTreeMap<StackName, Stack>,
+    /// In boxes: in a map that grows in order half of the places stay empty.
+    stacks: BTreeMap<StackName, Box<Stack>>,
     changed: BTreeSet<StackName>,
     happened: Vec<Happening>,
     /// Failovers that were told of, and whether with their duration.

@@ -33,6 +33,9 @@ pub(super) struct Stack {
     pub(super) wish: Wish,
     pub(super) key: RegionKey,
     pub(super) record: Option<Record>,
+    /// Its first record is not stored yet: nobody waits for it, other than for the first status. [`super::Engine::act`]
+    /// stores it before anything else.
+    pub(super) unstored: bool,
     /// Why the record can't be read or written.
     pub(super) record_problem: Option<String>,
     pub(super) topology: Option<Topology>,
@@ -63,6 +66,7 @@ impl Stack {
             key: key(&wish),
             wish,
             record: None,
+            unstored: false,
             record_problem: None,
             topology: None,
             decision: None,

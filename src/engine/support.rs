@@ -5,7 +5,7 @@ use crate::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, M
 use crate::plan::{Action, ActionId, ActionKind, Decision, PlanId};
 use crate::topology::StackName;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Seconds after 2026-03-02T00:00:00Z.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -19,7 +19,7 @@ pub(crate) fn intent(group: &str) -> Intent {
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: [].into(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,
@@ -58,7 +58,7 @@ pub(crate) fn ticket(kind: ActionKind, phase: Phase) -> Ticket {
         prepared_at: at(0),
         called_at: Some(at(1)),
         deadline: at(1500),
-        before: BTreeMap::new(),
+        before: [].into(),
         finished_at: None,
         outcome: None,
         holder: "me".to_owned(),
@@ -72,7 +72,7 @@ pub(crate) fn decision() -> Decision {
         stack: StackName::new("shop", "web"),
         mode: Mode::Enforce,
         observed_at: at(0),
-        zones: BTreeMap::new(),
+        zones: [].into(),
         verdicts: Vec::new(),
         findings: Vec::new(),
         actions: Vec::new(),

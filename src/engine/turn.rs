@@ -12,7 +12,7 @@ use crate::execute::store::{Store, Version};
 use crate::observe::{Wanted, ZoneWatch};
 use crate::plan::Purpose;
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
-use crate::topology::{Failover, FailoverClass, StackName, ZoneName};
+use crate::topology::{Failover, FailoverClass, SmallMap, StackName, ZoneName};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,13 +53,14 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
                 Some(stack) => {
                     let same_place = stack.key == stack::key(wish) && stack.wish.identity == wish.identity;
                     let record = stack.record.take().filter(|_| same_place);
-                    *stack = Stack {
+                    **stack = Stack {
                         record,
                         ..Stack::new(wish.clone())
                     };
                 }
                 None => {
-                    self.stacks.insert(name.clone(), Stack::new(wish.clone()));
+                    self.stacks
+                        .insert(name.clone(), Box::new(Stack::new(wish.clone())));
                 }
             }
         }
@@ -92,8 +93,8 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     pub(super) fn wanted(&self, key: &RegionKey) -> Wanted {
         let here = || self.stacks.values().filter(|s| s.key == *key);
         Wanted {
-            groups: here().flat_map(Stack::groups).cloned().collect(),
-            tags: here().flat_map(Stack::groups_to_act_on).collect(),
+            groups: here().flat_map(|s| s.groups()).cloned().collect(),
+            tags: here().flat_map(|s| s.groups_to_act_on()).collect(),
         }
     }
 
@@ -202,7 +203,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
             installation: self.settings.installation.clone(),
             stop: self.gate.told(now),
             not_leader: None,
-            test_failovers: BTreeMap::new(),
+            test_failovers: SmallMap::new(),
         };
         for region in self.regions.values() {
             region.add_ledger(&mut common, now);
@@ -232,7 +233,7 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         let stacks = self.stacks.iter_mut();
         let pending = stacks.filter_map(|(name, stack)| Some((stack, name, judged.get(name)?)));
         let saves = pending.map(async |(stack, name, judged)| {
-            let stored = save(stack, store, &judged.judgement.history).await;
+            let stored = save(stack, store, &judged.judgement).await;
             stored.then(|| name.clone())
         });
         let stored: Vec<Option<StackName>> = futures::stream::iter(saves)
@@ -267,7 +268,22 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         Some(Judged { judgement, fleet })
     }
 
-    /// Takes over what was judged; nothing that isn't stored is told of.
+    /// Stores the first records that waited for the first statuses.
+    pub(super) async fn store_first_records(&mut self) {
+        let again = self.clock.now() + UNREAD_AGAIN;
+        let store = &self.store;
+        let waiting = self.stacks.values_mut().filter(|s| s.unstored);
+        futures::stream::iter(waiting)
+            .for_each_concurrent(AT_ONCE, |stack| async move {
+                let history = stack.record.as_ref().map(|r| r.history.clone());
+                if !store_now(stack, store, history.unwrap_or_default()).await {
+                    stack.wake_at = Some(again);
+                }
+            })
+            .await;
+    }
+
+    /// Takes over what was judged; nothing that isn't stored is told of, but for a first record that only sees.
     fn adopt(&mut self, name: &StackName, judged: Judged, stored: bool, now: Timestamp) {
         let Some(stack) = self.stacks.get_mut(name) else {
             return;
@@ -407,15 +423,44 @@ fn judge_once(stack: &mut Stack, region: &RegionSide, fleet: &Fleet, now: Timest
     }
 }
 
-/// Stores a record that changed or was never stored; false when it can't be.
-async fn save(stack: &mut Stack, store: &impl Store, history: &History) -> bool {
+/// Stores a record that changed or was never stored; false when it can't be. The first one of a stack may wait.
+async fn save(stack: &mut Stack, store: &impl Store, judgement: &Judgement) -> bool {
     let Some(record) = &mut stack.record else {
         return false;
     };
-    if record.history == *history && record.version != Version::default() {
+    let history = &judgement.history;
+    let is_first = record.version == Version::default();
+    if record.history == *history && !is_first {
         return true;
     }
-    match record.save(store, history.clone()).await {
+    if is_first && stack.record_problem.is_none() && only_sees(history) {
+        record.history = history.clone();
+        stack.unstored = true;
+        return true;
+    }
+    store_now(stack, store, history.clone()).await
+}
+
+/// It remembers what anybody sees who looks, and since when: were it lost, the next one would say the same and wait
+/// longer.
+fn only_sees(history: &History) -> bool {
+    let seen = History {
+        began: history.began,
+        zones: history.zones.clone(),
+        primaries: history.primaries.clone(),
+        degraded: history.degraded.clone(),
+        ..History::default()
+    };
+    *history == seen
+}
+
+/// False when it can't be stored; the reason is then the stack's.
+async fn store_now(stack: &mut Stack, store: &impl Store, history: History) -> bool {
+    let Some(record) = &mut stack.record else {
+        return false;
+    };
+    stack.unstored = false;
+    match record.save(store, history).await {
         Ok(()) => {
             stack.record_problem = None;
             true

@@ -399,7 +399,7 @@ mod tests {
         );
         let gone = Component {
             status: ResourceStatus::Missing,
-            shards: BTreeMap::new(),
+            shards: [].into(),
             ..seen(90, &[])
         };
         assert_eq!(progress(&t, &gone, &[], 90), Progress::Waiting);

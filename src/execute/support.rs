@@ -12,8 +12,8 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 
 /// The shorthand's one component, observed at `at(0)`.
 pub(crate) fn cache(zones: &str, shards: &[&str]) -> Component {
-    let mut topology = shorthand::topology(at(0), zones, shards);
-    topology.components.pop_first().unwrap().1
+    let topology = shorthand::topology(at(0), zones, shards);
+    topology.components.into_values().next().unwrap()
 }
 
 pub(crate) fn action(id: &str, kind: ActionKind) -> Action {

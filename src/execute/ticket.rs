@@ -7,9 +7,8 @@
 use crate::aws::types::{AwsError, ErrorClass};
 use crate::plan::history::{Phase, ShardBefore, Ticket, TicketOutcome};
 use crate::plan::{Action, ActionType};
-use crate::topology::{Component, ShardId};
+use crate::topology::{Component, ShardId, SmallMap};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 /// A transition that the phase does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -185,7 +184,7 @@ fn longest(actions: &[Action]) -> SignedDuration {
         .unwrap_or(SignedDuration::ZERO)
 }
 
-fn before(actions: &[Action], component: &Component) -> BTreeMap<ShardId, ShardBefore> {
+fn before(actions: &[Action], component: &Component) -> SmallMap<ShardId, ShardBefore> {
     let touched = actions.iter().filter_map(|a| a.kind.shard());
     touched
         .filter_map(|id| Some((id, component.shards.get(id)?)))

@@ -6,7 +6,7 @@ use crate::plan::intent::{
     Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives, Policy, Window,
 };
 use crate::plan::{Acceptance, ActionType, FindingCode};
-use crate::topology::{ComponentName, StackName, ZoneName};
+use crate::topology::{ComponentName, SmallMap, StackName, ZoneName};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZoneDatabase;
 use jiff::{SignedDuration, Timestamp};
@@ -74,7 +74,7 @@ fn mode_of(mode: v1::Mode) -> Mode {
     }
 }
 
-fn policy_of(policy: &v1::PolicySpec) -> BTreeMap<ActionType, Policy> {
+fn policy_of(policy: &v1::PolicySpec) -> SmallMap<ActionType, Policy> {
     let v1::PolicySpec {
         enable_automatic_failover,
         enable_multi_az,

@@ -16,10 +16,10 @@ use crate::plan::intent::CacheIntent;
 use crate::plan::{Intent, Purpose};
 use crate::topology::{
     CacheSettings, ClusterMode, Component, Durability, Gap, Health, Manager, Node, NodeId, Owner,
-    ResourceKey, ResourceKind, ResourceStatus, Role, Shard, Switch, Topology, ZoneName,
+    ResourceKey, ResourceKind, ResourceStatus, Role, Shard, SmallMap, Switch, Topology, ZoneName,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A description older than this is a gap: several polls have failed.
 const DESCRIPTION_OLD_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -61,7 +61,7 @@ pub fn topology(look: &Look<'_>) -> Topology {
         events,
         impaired: look.watch.impaired(),
     };
-    let components: BTreeMap<_, _> = look
+    let components: SmallMap<_, _> = look
         .intent
         .caches
         .iter()
@@ -130,8 +130,8 @@ fn absent(look: &Look<'_>, resource: ResourceKey) -> Component {
             subnet_zones: BTreeSet::new(),
             durability: Durability::Disabled,
         },
-        endpoints: BTreeMap::new(),
-        shards: BTreeMap::new(),
+        endpoints: SmallMap::new(),
+        shards: SmallMap::new(),
         members_match: true,
         owner: Owner::NotRead,
         managed_elsewhere: Vec::new(),
@@ -183,7 +183,7 @@ fn present(
     };
     let mut primaries = primaries(&ground, group);
     let promotions = promotions(group, evidence.events.of(&group.identifier));
-    let mut shards = BTreeMap::new();
+    let mut shards = SmallMap::new();
     for (id, shard) in &group.shards {
         let primary = primaries.remove(id).unwrap_or_else(|| Err(Unproven::default()));
         // Lag behind the primary of before says nothing.

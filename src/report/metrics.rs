@@ -1,18 +1,19 @@
 //! What Prometheus sees. Names and labels are a contract (docs/metrics.md, checked by a test).
 //!
-//! Gauges are filled from a [`Scene`] at each scrape, so that a deleted stack's series vanish with it. Counters and
+//! Gauges are written from a [`Scene`] at each scrape, so that a deleted stack's series vanish with it. Counters and
 //! histograms are told of what happens. Labels are closed sets or names of resources, never messages.
 
+mod gauges;
+
+pub use gauges::{RegionSample, Scene, StackSample};
+
+use crate::plan::ActionType;
+use crate::topology::{FailoverClass, Role};
 use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-
-use crate::plan::{ActionType, Guardrail};
-use crate::topology::survival::Survival;
-use crate::topology::{FailoverClass, Role, StackName, ZoneName};
 
 /// One metric: name, labels, what it says.
 pub type Entry = (&'static str, &'static [&'static str], &'static str);
@@ -180,55 +181,9 @@ const LAST_FAILOVER_TOOK: Entry = (
     "How long that took, from the loss of the primary to the promotion; absent where it was not measured.",
 );
 
-/// The gauges' world at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Scene {
-    pub stacks: BTreeMap<StackName, StackSample>,
-    pub regions: Vec<RegionSample>,
-    /// AWSAccount → condition type → 1, 0, -1.
-    pub accounts: BTreeMap<String, BTreeMap<String, i8>>,
-    /// `None` where there is no election.
-    pub leader: Option<bool>,
-}
-
-/// One stack, reduced to numbers.
-#[derive(Clone, Debug, Default)]
-pub struct StackSample {
-    pub mode: String,
-    pub team: String,
-    pub zones: BTreeMap<ZoneName, Survival>,
-    /// (component, zone, role) → nodes.
-    pub nodes: BTreeMap<(String, ZoneName, &'static str), u32>,
-    /// Component → largest known lag in seconds.
-    pub lag: BTreeMap<String, f64>,
-    /// Condition type → 1, 0, -1.
-    pub conditions: BTreeMap<String, i8>,
-    /// Code → findings that are not accepted.
-    pub findings: BTreeMap<String, u32>,
-    /// Code → findings that are.
-    pub findings_accepted: BTreeMap<String, u32>,
-    pub losses_accepted: BTreeSet<ZoneName>,
-    pub imbalance_accepted: bool,
-    pub holds: BTreeMap<Guardrail, u32>,
-    /// The newest known failover: when, in seconds since 1970, and how many it took.
-    pub last_failover: Option<(i64, Option<i64>)>,
-}
-
-/// One region of one account, reduced to numbers.
-#[derive(Clone, Debug, Default)]
-pub struct RegionSample {
-    pub account: String,
-    pub region: String,
-    pub impaired: BTreeMap<ZoneName, bool>,
-    pub quota_used: u32,
-    /// `descriptions`, `events`, `metrics` → seconds.
-    pub poll_age: BTreeMap<&'static str, f64>,
-}
-
 /// The registry with everything in it.
 pub struct Metrics {
     registry: Registry,
-    gauges: BTreeMap<&'static str, GaugeVec>,
     actions: IntCounterVec,
     failovers: IntCounterVec,
     failover_seconds: HistogramVec,
@@ -236,8 +191,6 @@ pub struct Metrics {
     aws_seconds: HistogramVec,
     bought: IntCounterVec,
     reconcile: HistogramVec,
-    /// Filling and encoding go together, or two scrapes would see half a scene.
-    scrape: Mutex<()>,
 }
 
 impl Metrics {
@@ -254,37 +207,12 @@ impl Metrics {
             let options = HistogramOpts::new(entry.0, entry.2).buckets(buckets.to_vec());
             register(&registry, HistogramVec::new(options, entry.1)?)
         };
-        let mut gauges = BTreeMap::new();
-        for entry in [
-            SURVIVES,
-            VERDICT,
-            ZONE_IMPAIRED,
-            STACK_INFO,
-            NODES,
-            LAG,
-            QUOTA,
-            CONDITION,
-            FINDINGS,
-            FINDINGS_ACCEPTED,
-            LOSS_ACCEPTED,
-            IMBALANCE_ACCEPTED,
-            HOLDS,
-            POLL_AGE,
-            LEADER,
-            ACCOUNT_CONDITION,
-            LAST_FAILOVER,
-            LAST_FAILOVER_TOOK,
-        ] {
-            let gauge = GaugeVec::new(Opts::new(entry.0, entry.2), entry.1)?;
-            gauges.insert(entry.0, register(&registry, gauge)?);
-        }
         let build = register(
             &registry,
             GaugeVec::new(Opts::new(BUILD_INFO.0, BUILD_INFO.2), BUILD_INFO.1)?,
         )?;
         build.with_label_values(&[version]).set(1.0);
         let metrics = Self {
-            gauges,
             actions: counter(ACTIONS)?,
             failovers: counter(FAILOVERS)?,
             failover_seconds: histogram(
@@ -301,7 +229,6 @@ impl Metrics {
                 &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0],
             )?,
             registry,
-            scrape: Mutex::new(()),
         };
         #[cfg(target_os = "linux")]
         metrics.registry.register(Box::new(
@@ -357,110 +284,21 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// The text of a scrape.
+    /// The gauges of this scene, then counters and histograms: the exposition in pieces, none of them made before it is
+    /// asked for. Fails only if what is counted can't be encoded.
+    pub fn pages(
+        &self,
+        scene: Arc<Scene>,
+    ) -> Result<impl Iterator<Item = String> + Send + 'static, prometheus::Error> {
+        let mut counted = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut counted)?;
+        let counted = String::from_utf8_lossy(&counted).into_owned();
+        Ok(gauges::pages(scene).chain([counted]))
+    }
+
+    /// The same in one piece.
     pub fn render(&self, scene: &Scene) -> Result<String, prometheus::Error> {
-        let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
-        for gauge in self.gauges.values() {
-            gauge.reset();
-        }
-        for (name, sample) in &scene.stacks {
-            self.fill_stack(name, sample);
-        }
-        for sample in &scene.regions {
-            self.fill_region(sample);
-        }
-        for (account, conditions) in &scene.accounts {
-            for (condition, value) in conditions {
-                self.set(ACCOUNT_CONDITION, &[account, condition], f64::from(*value));
-            }
-        }
-        let mut held: BTreeMap<Guardrail, u32> = BTreeMap::new();
-        for (guardrail, n) in scene.stacks.values().flat_map(|s| &s.holds) {
-            *held.entry(*guardrail).or_default() += n;
-        }
-        for (guardrail, n) in held {
-            self.set(HOLDS, &[guardrail.as_str()], f64::from(n));
-        }
-        if let Some(leader) = scene.leader {
-            self.set(LEADER, &[], f64::from(u8::from(leader)));
-        }
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
-
-    fn set(&self, entry: Entry, labels: &[&str], value: f64) {
-        if let Some(gauge) = self.gauges.get(entry.0) {
-            gauge.with_label_values(labels).set(value);
-        }
-    }
-
-    fn fill_stack(&self, stack: &StackName, sample: &StackSample) {
-        let (namespace, name) = (stack.namespace.as_str(), stack.name.as_str());
-        self.set(STACK_INFO, &[namespace, name, &sample.mode, &sample.team], 1.0);
-        for (zone, verdict) in &sample.zones {
-            let survives = matches!(verdict, Survival::Survives | Survival::Degraded);
-            self.set(
-                SURVIVES,
-                &[namespace, name, zone.as_str()],
-                f64::from(u8::from(survives)),
-            );
-            for one in [
-                Survival::Survives,
-                Survival::Degraded,
-                Survival::Unknown,
-                Survival::Lost,
-            ] {
-                let label = format!("{one:?}");
-                let current = f64::from(u8::from(one == *verdict));
-                self.set(VERDICT, &[namespace, name, zone.as_str(), &label], current);
-            }
-        }
-        for ((component, zone, role), n) in &sample.nodes {
-            self.set(
-                NODES,
-                &[namespace, name, component, zone.as_str(), role],
-                f64::from(*n),
-            );
-        }
-        for (component, seconds) in &sample.lag {
-            self.set(LAG, &[namespace, name, component], *seconds);
-        }
-        for (condition, value) in &sample.conditions {
-            self.set(CONDITION, &[namespace, name, condition], f64::from(*value));
-        }
-        for (code, n) in &sample.findings {
-            self.set(FINDINGS, &[namespace, name, code], f64::from(*n));
-        }
-        for (code, n) in &sample.findings_accepted {
-            self.set(FINDINGS_ACCEPTED, &[namespace, name, code], f64::from(*n));
-        }
-        for zone in &sample.losses_accepted {
-            self.set(LOSS_ACCEPTED, &[namespace, name, zone.as_str()], 1.0);
-        }
-        #[allow(clippy::cast_precision_loss, reason = "seconds fit")]
-        let number = |seconds: i64| seconds as f64;
-        if let Some((at, took)) = sample.last_failover {
-            self.set(LAST_FAILOVER, &[namespace, name], number(at));
-            if let Some(took) = took {
-                self.set(LAST_FAILOVER_TOOK, &[namespace, name], number(took));
-            }
-        }
-        if sample.imbalance_accepted {
-            self.set(IMBALANCE_ACCEPTED, &[namespace, name], 1.0);
-        }
-    }
-
-    fn fill_region(&self, sample: &RegionSample) {
-        let (account, region) = (sample.account.as_str(), sample.region.as_str());
-        for (zone, impaired) in &sample.impaired {
-            let value = f64::from(u8::from(*impaired));
-            self.set(ZONE_IMPAIRED, &[account, region, zone.as_str()], value);
-        }
-        self.set(QUOTA, &[account, region], f64::from(sample.quota_used));
-        for (kind, seconds) in &sample.poll_age {
-            self.set(POLL_AGE, &[account, region, kind], *seconds);
-        }
+        Ok(self.pages(Arc::new(scene.clone()))?.collect())
     }
 }
 
@@ -485,6 +323,9 @@ pub fn role_label(role: Role) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Guardrail;
+    use crate::topology::StackName;
+    use crate::topology::survival::Survival;
     use std::collections::BTreeSet;
 
     fn scene() -> Scene {
@@ -515,8 +356,8 @@ mod tests {
         };
         Scene {
             stacks: [
-                (StackName::new("shop", "web"), stack),
-                (StackName::new("shop", "other"), other),
+                (StackName::new("shop", "web"), Arc::new(stack)),
+                (StackName::new("shop", "other"), Arc::new(other)),
             ]
             .into(),
             regions: vec![region],

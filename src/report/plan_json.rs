@@ -243,7 +243,7 @@ fn component(name: &str, component: &Component) -> PlanComponent {
         kind: component.resource.kind,
         identifier: component.resource.identifier.clone(),
         status: component.status,
-        endpoints: component.endpoints.clone(),
+        endpoints: component.endpoints.clone().into_iter().collect(),
         nodes: nodes.collect(),
     }
 }

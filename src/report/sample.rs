@@ -4,7 +4,7 @@ use super::metrics::{StackSample, role_label};
 use crate::api::conditions::{Condition, ConditionStatus};
 use crate::api::v1alpha1::{AWSAccountStatus, HAStackStatus};
 use crate::plan::{Decision, Intent};
-use crate::topology::Topology;
+use crate::topology::{SmallMap, Topology};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -60,7 +60,7 @@ pub fn account(status: &AWSAccountStatus) -> BTreeMap<String, i8> {
 }
 
 /// Type → 1, 0, -1.
-fn conditions<T: Debug, R>(conditions: &[Condition<T, R>]) -> BTreeMap<String, i8> {
+fn conditions<T: Debug, R, M: FromIterator<(String, i8)>>(conditions: &[Condition<T, R>]) -> M {
     let value = |status| match status {
         ConditionStatus::True => 1,
         ConditionStatus::False => 0,
@@ -73,7 +73,7 @@ fn conditions<T: Debug, R>(conditions: &[Condition<T, R>]) -> BTreeMap<String, i
 }
 
 fn count_nodes(topology: &Topology, sample: &mut StackSample) {
-    let mut lag: BTreeMap<String, f64> = BTreeMap::new();
+    let mut lag = SmallMap::new();
     for (name, component) in &topology.components {
         let nodes = component.shards.values().flat_map(|s| s.nodes.values());
         for node in nodes {

@@ -6,10 +6,13 @@
 use crate::clock::Stopwatch;
 use crate::report::metrics::{Metrics, Scene};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,7 +33,7 @@ pub struct Board {
 }
 
 struct Told {
-    scene: Scene,
+    scene: Arc<Scene>,
     beat: Stopwatch,
     /// Why this process is not ready as of the last turn; empty when it is.
     not_ready: Vec<String>,
@@ -42,7 +45,7 @@ impl Board {
             metrics,
             troubles,
             told: Mutex::new(Told {
-                scene: Scene::default(),
+                scene: Arc::default(),
                 beat: Stopwatch::start(),
                 not_ready: vec!["nothing has been read yet".to_owned()],
             }),
@@ -55,7 +58,7 @@ impl Board {
 
     pub fn tell(&self, scene: Scene, not_ready: Vec<String>) {
         let mut told = self.lock();
-        told.scene = scene;
+        told.scene = Arc::new(scene);
         told.not_ready = not_ready;
         told.beat = Stopwatch::start();
     }
@@ -88,11 +91,16 @@ impl Board {
         }
     }
 
-    fn scrape(&self) -> (StatusCode, String) {
+    /// Sent piece by piece: the whole text of a large fleet is megabytes.
+    fn scrape(&self) -> Response {
         let scene = self.lock().scene.clone();
-        match self.metrics.render(&scene) {
-            Ok(text) => (StatusCode::OK, text),
-            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+        match self.metrics.pages(scene) {
+            Ok(pages) => {
+                let pages = futures::stream::iter(pages.map(Ok::<String, Infallible>));
+                let heading = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
+                (heading, Body::from_stream(pages)).into_response()
+            }
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
         }
     }
 }
@@ -107,10 +115,7 @@ pub async fn serve(
     let router = Router::new()
         .route(
             "/metrics",
-            get(|State(b): State<Arc<Board>>| async move {
-                let (code, text) = b.scrape();
-                (code, [(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
-            }),
+            get(|State(b): State<Arc<Board>>| async move { b.scrape() }),
         )
         .route(
             "/healthz",
@@ -198,12 +203,12 @@ mod tests {
         tokio::spawn(server);
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .write_all(b"GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n")
             .await
             .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.0 200 OK"), "{answer}");
         assert!(
             answer.contains("evenkeel_build_info{version=\"0\"} 1"),
             "{answer}"

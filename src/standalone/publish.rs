@@ -52,7 +52,7 @@ pub(super) struct Publisher {
 
 struct Published {
     status: HAStackStatus,
-    sample: StackSample,
+    sample: Arc<StackSample>,
     /// What the last log line said.
     logged: Option<Logged>,
     /// The file says so too.
@@ -120,7 +120,7 @@ impl Publisher {
             stack.clone(),
             Published {
                 status,
-                sample,
+                sample: Arc::new(sample),
                 logged,
                 written,
             },
@@ -160,7 +160,7 @@ impl Publisher {
     }
 
     /// The numbers of all stacks.
-    pub(super) fn samples(&self) -> BTreeMap<StackName, StackSample> {
+    pub(super) fn samples(&self) -> BTreeMap<StackName, Arc<StackSample>> {
         self.last
             .iter()
             .map(|(name, p)| (name.clone(), p.sample.clone()))

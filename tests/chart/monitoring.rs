@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 /// Metrics that `docs/metrics.md` lists, which is held to the code elsewhere.
 fn known() -> BTreeSet<String> {
@@ -399,7 +400,12 @@ fn usual_stack() -> StackSample {
 fn a_stack_has_as_many_series_as_the_document_says() {
     let metrics = Metrics::new("0.1.0").unwrap();
     let series = |stacks: usize| {
-        let stacks = (0..stacks).map(|n| (StackName::new("shop", format!("web-{n}")), usual_stack()));
+        let stacks = (0..stacks).map(|n| {
+            (
+                StackName::new("shop", format!("web-{n}")),
+                Arc::new(usual_stack()),
+            )
+        });
         let scene = Scene {
             stacks: stacks.collect(),
             ..Scene::default()

@@ -94,9 +94,8 @@ fn an_addition_held_by_something_else_takes_no_budget_from_the_next() {
     let scene = standing(19).with(|s| {
         let zones = [("d".into(), minutes_ago(1))].into();
         s.history.capacity_misses.insert("cache".into(), zones);
-        s.topology
-            .zones
-            .insert("e".into(), s.topology.zones[&"a".into()].clone());
+        let zone = s.topology.zones[&"a".into()].clone();
+        s.topology.zones.insert("e".into(), zone);
         s.intent.zones.insert("e".into(), None);
     });
     let holds = scene.holds(&[add("0001", "d"), add("0002", "e")]);

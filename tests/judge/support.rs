@@ -11,7 +11,7 @@ use evenkeel::topology::{
     Component, Failover, FailoverClass, Node, StackName, Topology, ZoneName, ZoneState, shorthand,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A Monday.
 pub const NOW: &str = "2026-03-02T12:00:00Z";
@@ -59,7 +59,7 @@ pub fn scene(zones: &str, shards: &[&str]) -> Scene {
         created: None,
         canonical_spec: "{}".to_owned(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: [].into(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,
@@ -67,7 +67,7 @@ pub fn scene(zones: &str, shards: &[&str]) -> Scene {
         objectives: Objectives::default(),
         max_skew: 1,
         guardrails: GuardrailSettings::default(),
-        caches: BTreeMap::from([(
+        caches: [(
             "cache".into(),
             CacheIntent {
                 replication_group: "cache".to_owned(),
@@ -75,7 +75,8 @@ pub fn scene(zones: &str, shards: &[&str]) -> Scene {
                 max_skew: None,
                 preferred_primary_zones: BTreeSet::new(),
             },
-        )]),
+        )]
+        .into(),
         annotations: Annotations::default(),
         accepted: Vec::new(),
         team: None,
@@ -270,7 +271,7 @@ pub fn ticket(id: &str, action: Action, phase: Phase, called_at: Timestamp) -> T
         prepared_at: called_at,
         called_at: (phase != Phase::Prepared).then_some(called_at),
         deadline: called_at + minutes(25),
-        before: BTreeMap::new(),
+        before: [].into(),
         finished_at: None,
         outcome: None,
         holder: "test".to_owned(),

@@ -361,7 +361,9 @@ fn a_long_list_of_shards_is_counted() {
 fn a_zone_report_has_the_worst_verdict_over_the_components_and_its_sentences() {
     let scene = scene("a! c", &["a:P! c:r"]).with(|s| {
         let mut second = s.cache().clone();
-        second.shards.values_mut().next().unwrap().nodes.pop_last();
+        let nodes = &mut second.shards.values_mut().next().unwrap().nodes;
+        let last = nodes.keys().next_back().unwrap().clone();
+        nodes.remove(&last);
         s.topology.components.insert("single".into(), second);
         let wanted = s.intent.caches[&"cache".into()].clone();
         s.intent.caches.insert("single".into(), wanted);

@@ -3,10 +3,12 @@
 //! The record is a value; `execute` stores it, planning only reads it.
 
 use super::{Action, ActionId, ActionType, PlanId};
-use crate::topology::{AccountId, ComponentName, Failover, NodeId, Region, ShardId, ZoneName, ZoneState};
+use crate::topology::{
+    AccountId, ComponentName, Failover, NodeId, Region, ShardId, SmallMap, ZoneName, ZoneState,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One stack's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ pub struct History {
     /// Open tickets and those finished in the last 24 h.
     pub tickets: Vec<Ticket>,
     /// Nodes that our own recorded actions added and that still stand, with the member each replaces (if any).
-    pub added_nodes: BTreeMap<NodeId, AddedNode>,
+    pub added_nodes: SmallMap<NodeId, AddedNode>,
     /// Plan ids whose approval has been used or begun; kept 31 days so that no approval is used twice.
     pub approvals: Vec<Approval>,
     /// Ids of failovers and blocks that a person has acknowledged.
@@ -28,15 +30,15 @@ pub struct History {
     /// Action types stopped on a component because the same action was undone or failed N times.
     pub blocks: Vec<Block>,
     /// Zone states as last seen, to know when a zone left Impaired or Unknown.
-    pub zones: BTreeMap<ZoneName, ZoneMemory>,
+    pub zones: SmallMap<ZoneName, ZoneMemory>,
     /// The recovery of the last shard degraded by anything but our own action.
     pub last_foreign_recovery: Option<Timestamp>,
     /// Each shard's primary as last proven: a change that no event tells of is a failover, too.
-    pub primaries: BTreeMap<ComponentName, BTreeMap<ShardId, SeenPrimary>>,
+    pub primaries: SmallMap<ComponentName, SmallMap<ShardId, SeenPrimary>>,
     /// Shards that were degraded when last seen, and whether our own ticket explains it.
-    pub degraded: BTreeMap<ComponentName, BTreeMap<ShardId, DegradedBy>>,
+    pub degraded: SmallMap<ComponentName, SmallMap<ShardId, DegradedBy>>,
     /// Zones in which AWS had no capacity for us, newest time each.
-    pub capacity_misses: BTreeMap<ComponentName, BTreeMap<ZoneName, Timestamp>>,
+    pub capacity_misses: SmallMap<ComponentName, SmallMap<ZoneName, Timestamp>>,
 }
 
 impl History {
@@ -115,7 +117,7 @@ pub struct Ticket {
     /// Until when the topology may take to show the result.
     pub deadline: Timestamp,
     /// What the shard looked like before: members and primary, per shard touched.
-    pub before: BTreeMap<ShardId, ShardBefore>,
+    pub before: SmallMap<ShardId, ShardBefore>,
     pub finished_at: Option<Timestamp>,
     pub outcome: Option<TicketOutcome>,
     /// Who holds it (leader identity or process), so that successors inherit knowingly.
@@ -192,11 +194,11 @@ pub struct Fleet {
     pub max_added_nodes: u32,
     /// Node groups failed over by TestFailover in the last 24 h, per account and region, from events (ours and
     /// everybody's): the times, oldest first.
-    pub test_failovers: BTreeMap<(Option<AccountId>, Region), Vec<Timestamp>>,
+    pub test_failovers: SmallMap<(Option<AccountId>, Region), Vec<Timestamp>>,
     /// AWS allows 15 node groups per rolling 24 h; we stop at this many. Default 10.
     pub test_failover_limit: u32,
     /// Components of this stack that an elder stack claims, with the elder's name.
-    pub claimed_by_elder: BTreeMap<ComponentName, String>,
+    pub claimed_by_elder: SmallMap<ComponentName, String>,
     /// Another process holds the lease, or ours is about to end: observe only.
     pub not_leader: Option<String>,
 }
@@ -210,9 +212,9 @@ impl Default for Fleet {
             max_concurrent_disruptions: 5,
             added_nodes: 0,
             max_added_nodes: 100,
-            test_failovers: BTreeMap::new(),
+            test_failovers: SmallMap::new(),
             test_failover_limit: 10,
-            claimed_by_elder: BTreeMap::new(),
+            claimed_by_elder: SmallMap::new(),
             not_leader: None,
         }
     }

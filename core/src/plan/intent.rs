@@ -1,9 +1,9 @@
 //! What the user wants, complete and valid: the only thing that planning knows of a manifest.
 
-use crate::topology::{ComponentName, Region, StackName, ZoneId, ZoneName};
+use crate::topology::{ComponentName, Region, SmallMap, StackName, ZoneId, ZoneName};
 use jiff::{SignedDuration, Timestamp, civil::Time, civil::Weekday, tz::TimeZone};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Acceptance, ActionType};
 
@@ -17,7 +17,7 @@ pub struct Intent {
     /// The spec in canonical form (defaults filled, keys sorted, JSON): part of the plan id.
     pub canonical_spec: String,
     pub mode: Mode,
-    pub policy: BTreeMap<ActionType, Policy>,
+    pub policy: SmallMap<ActionType, Policy>,
     pub region: Region,
     /// Name of the AWSAccount object whose role is assumed; `None` is the process's own credentials.
     pub account_ref: Option<String>,
@@ -25,12 +25,12 @@ pub struct Intent {
     /// the account up adds it.
     pub mode_limit: Option<ModeLimit>,
     /// At least two.
-    pub zones: BTreeMap<ZoneName, Option<ZoneId>>,
+    pub zones: SmallMap<ZoneName, Option<ZoneId>>,
     pub objectives: Objectives,
     /// Most minus fewest over the zones that aren't impaired, per component; at least 1.
     pub max_skew: u32,
     pub guardrails: GuardrailSettings,
-    pub caches: BTreeMap<ComponentName, CacheIntent>,
+    pub caches: SmallMap<ComponentName, CacheIntent>,
     /// Risks that are known and accepted for a while; planning does not depend on them.
     pub accepted: Vec<Acceptance>,
     pub annotations: Annotations,

@@ -11,11 +11,11 @@ use super::text::{listed, plural, span};
 use super::{Input, ZoneReport, estimate};
 use crate::topology::survival::{Fate, Survival, Verdict, fate};
 use crate::topology::{
-    ClusterMode, Component, ComponentName, Durability, ResourceStatus, Shard, ShardId, Switch, Zone,
-    ZoneName, ZoneState,
+    ClusterMode, Component, ComponentName, Durability, ResourceStatus, Shard, ShardId, SmallMap, Switch,
+    Zone, ZoneName, ZoneState,
 };
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The zones of the spec, and those outside it in which nodes of its components stand.
 fn zones(input: &Input<'_>) -> BTreeSet<ZoneName> {
@@ -40,7 +40,7 @@ pub fn verdicts(input: &Input<'_>) -> Vec<Verdict> {
 }
 
 /// Each zone with the worst verdict over the components, and the sentences of those that have it.
-pub fn zone_reports(input: &Input<'_>, verdicts: &[Verdict]) -> BTreeMap<ZoneName, ZoneReport> {
+pub fn zone_reports(input: &Input<'_>, verdicts: &[Verdict]) -> SmallMap<ZoneName, ZoneReport> {
     let report = |name: &ZoneName| {
         let here = || verdicts.iter().filter(|v| v.zone == *name);
         let worst = here().map(|v| v.verdict).max().unwrap_or(Survival::Unknown);

@@ -32,9 +32,8 @@ pub use intent::Intent;
 pub use propose::{Proposal, propose};
 pub use step::next_step;
 
-use crate::topology::{StackName, Topology, Zone, ZoneName, survival::Survival, survival::Verdict};
+use crate::topology::{SmallMap, StackName, Topology, Zone, ZoneName, survival::Survival, survival::Verdict};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// Everything that follows from one look at one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ pub struct Decision {
     pub observed_at: Timestamp,
     /// Each zone of the spec, and each in which nodes stand all the same, with its state, the worst verdict over the
     /// components, and the reasons for it.
-    pub zones: BTreeMap<ZoneName, ZoneReport>,
+    pub zones: SmallMap<ZoneName, ZoneReport>,
     pub verdicts: Vec<Verdict>,
     pub findings: Vec<Finding>,
     /// The whole sequence that would bring the stack to its goal if each step succeeded, held ones included.

@@ -6,13 +6,15 @@
 
 pub mod ids;
 pub mod shorthand;
+pub mod small_map;
 pub mod survival;
 
 pub use ids::{AccountId, ComponentName, NodeId, Region, ShardId, StackName, ZoneId, ZoneName};
+pub use small_map::SmallMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// One stack as observed at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +23,8 @@ pub struct Topology {
     /// The moment of the oldest read that this view rests on.
     pub observed_at: Timestamp,
     /// The zones of the spec, and any other zone in which a node was seen.
-    pub zones: BTreeMap<ZoneName, Zone>,
-    pub components: BTreeMap<ComponentName, Component>,
+    pub zones: SmallMap<ZoneName, Zone>,
+    pub components: SmallMap<ComponentName, Component>,
 }
 
 /// A zone as evidence shows it.
@@ -56,8 +58,8 @@ pub struct Component {
     pub gaps: Vec<Gap>,
     pub settings: CacheSettings,
     /// Name (`configuration`, `primary`, `reader`) → `host:port`.
-    pub endpoints: BTreeMap<String, String>,
-    pub shards: BTreeMap<ShardId, Shard>,
+    pub endpoints: SmallMap<String, String>,
+    pub shards: SmallMap<ShardId, Shard>,
     /// False when AWS's list of members and the nodes listed in the shards disagree: a change is half done.
     pub members_match: bool,
     pub owner: Owner,
@@ -165,7 +167,7 @@ pub enum Durability {
 /// The unit that needs one writable copy (an ElastiCache node group).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shard {
-    pub nodes: BTreeMap<NodeId, Node>,
+    pub nodes: SmallMap<NodeId, Node>,
     /// Nodes whose claims to be the primary contradict each other: one of them is it, and the others are dead or cut
     /// off, whatever is heard of them. Empty, or at least two. Their roles are `Unknown`, and none of them is `Healthy`.
     pub disputed: BTreeSet<NodeId>,
@@ -263,7 +265,7 @@ pub struct WeeklyWindow {
 impl Shard {
     /// A shard of these nodes. Where several are `Primary`, their claims contradict each other: see
     /// [`Shard::disputed`].
-    pub fn new(mut nodes: BTreeMap<NodeId, Node>) -> Self {
+    pub fn new(mut nodes: SmallMap<NodeId, Node>) -> Self {
         let claims = nodes.iter().filter(|(_, n)| n.role == Role::Primary);
         let mut disputed: BTreeSet<NodeId> = claims.map(|(id, _)| id.clone()).collect();
         if disputed.len() < 2 {

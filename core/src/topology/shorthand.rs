@@ -19,11 +19,10 @@
 
 use super::{
     CacheSettings, ClusterMode, Component, Durability, Health, Node, NodeId, Owner, ResourceKey,
-    ResourceKind, ResourceStatus, Role, RoleProof, RoleSource, Shard, ShardId, StackName, Switch, Topology,
-    Zone, ZoneName, ZoneState,
+    ResourceKind, ResourceStatus, Role, RoleProof, RoleSource, Shard, ShardId, SmallMap, StackName, Switch,
+    Topology, Zone, ZoneName, ZoneState,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 /// A stack `shop/web` with one cache component `cache` (identifier `cache`), all settings on, owned by us.
 ///
@@ -34,7 +33,7 @@ use std::collections::BTreeMap;
 /// On a word it does not understand: it reads literals, not input.
 #[expect(clippy::panic)]
 pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
-    let mut zone_map: BTreeMap<ZoneName, Zone> = BTreeMap::new();
+    let mut zone_map: SmallMap<ZoneName, Zone> = SmallMap::new();
     for word in zones.split_whitespace() {
         let name = word.trim_end_matches(['!', '?', '^']);
         let state = match &word[name.len()..] {
@@ -51,10 +50,10 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
         zone_map.insert(ZoneName::from(name), zone);
     }
     let subnet_zones = zone_map.keys().cloned().collect();
-    let mut shard_map = BTreeMap::new();
+    let mut shard_map = SmallMap::new();
     for (i, text) in shards.iter().enumerate() {
         let id = shard_id(i);
-        let mut nodes = BTreeMap::new();
+        let mut nodes = SmallMap::new();
         for (j, word) in text.split_whitespace().enumerate() {
             let node = node(now, word).unwrap_or_else(|why| panic!("{word:?} in {text:?}: {why}"));
             nodes.insert(node_id(&id, j), node);
@@ -78,7 +77,7 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
             subnet_zones,
             durability: Durability::Disabled,
         },
-        endpoints: BTreeMap::new(),
+        endpoints: SmallMap::new(),
         shards: shard_map,
         members_match: true,
         owner: Owner::Ours,
@@ -89,7 +88,7 @@ pub fn topology(now: Timestamp, zones: &str, shards: &[&str]) -> Topology {
         stack: StackName::new("shop", "web"),
         observed_at: now,
         zones: zone_map,
-        components: BTreeMap::from([("cache".into(), component)]),
+        components: SmallMap::from([("cache".into(), component)]),
     }
 }
 

@@ -4,9 +4,10 @@ use evenkeel_core::plan::history::AddedNode;
 use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
 use evenkeel_core::plan::{Action, ActionKind, Fleet, History, Input, Proposal, Purpose, propose};
 use evenkeel_core::topology::shorthand::{additions, topology};
-use evenkeel_core::topology::{Health, Node, NodeId, Role, Shard, Switch, Topology, ZoneName, ZoneState};
+use evenkeel_core::topology::{
+    Health, Node, NodeId, Role, Shard, SmallMap, Switch, Topology, ZoneName, ZoneState,
+};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 
 pub const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -64,7 +65,7 @@ impl Stage {
         })
     }
 
-    pub fn shards(&self) -> &BTreeMap<evenkeel_core::topology::ShardId, Shard> {
+    pub fn shards(&self) -> &SmallMap<evenkeel_core::topology::ShardId, Shard> {
         &self.topology.components[&"cache".into()].shards
     }
 
@@ -160,7 +161,7 @@ fn new_replica(zone: &ZoneName) -> Node {
     }
 }
 
-fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) -> Intent {
+fn intent(zones: SmallMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) -> Intent {
     let cache = CacheIntent {
         replication_group: "cache".to_owned(),
         min_replicas_per_shard: 1,
@@ -172,7 +173,7 @@ fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) ->
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: SmallMap::new(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,
@@ -180,7 +181,7 @@ fn intent(zones: BTreeMap<ZoneName, Option<evenkeel_core::topology::ZoneId>>) ->
         objectives: Objectives::default(),
         max_skew: 1,
         guardrails: GuardrailSettings::default(),
-        caches: BTreeMap::from([("cache".into(), cache)]),
+        caches: SmallMap::from([("cache".into(), cache)]),
         annotations: Annotations::default(),
         accepted: Vec::new(),
         team: None,

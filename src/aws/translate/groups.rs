@@ -3,13 +3,13 @@
 use super::resource_status;
 use crate::aws::described::{GroupDescription, MemberDescription, ShardDescription};
 use crate::topology::{
-    ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, Switch, ZoneName,
+    ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, Switch, ZoneName,
 };
 use aws_sdk_elasticache::types::{
     AutomaticFailoverStatus, ClusterMode as SdkMode, EffectiveDurability, Endpoint, MultiAzStatus, NodeGroup,
     NodeGroupMember, ReplicationGroup, ReplicationGroupPendingModifiedValues,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// `None` for a group without an identifier (AWS always sends one).
 pub fn group(sdk: &ReplicationGroup) -> Option<GroupDescription> {
@@ -77,7 +77,7 @@ fn durability(sdk: &ReplicationGroup) -> Durability {
     }
 }
 
-fn endpoints(sdk: &ReplicationGroup) -> BTreeMap<String, String> {
+fn endpoints(sdk: &ReplicationGroup) -> SmallMap<String, String> {
     let single = match sdk.node_groups() {
         [one] => Some(one),
         _ => None,

@@ -49,8 +49,14 @@ fn cluster_mode_disabled_tells_roles_and_a_primary_endpoint() {
     let group = group(&sdk).unwrap();
     assert_eq!(group.identifier, "sessions");
     assert_eq!(group.cluster_mode, ClusterMode::Disabled);
-    assert_eq!(group.endpoints["primary"], "sessions.x.ng.0001.apn2:6379");
-    assert_eq!(group.endpoints["reader"], "sessions-ro.x.ng.0001.apn2:6379");
+    assert_eq!(
+        group.endpoints[&"primary".to_owned()],
+        "sessions.x.ng.0001.apn2:6379"
+    );
+    assert_eq!(
+        group.endpoints[&"reader".to_owned()],
+        "sessions-ro.x.ng.0001.apn2:6379"
+    );
     assert_eq!(group.endpoints.len(), 2);
     let shard = &group.shards[&"0001".into()];
     assert_eq!(shard.status, ResourceStatus::Modifying);

@@ -6,10 +6,9 @@
 use crate::plan::ActionKind;
 use crate::plan::history::{DegradedBy, History, Ticket};
 use crate::topology::{
-    Component, ComponentName, Gap, Health, NodeId, ResourceStatus, Shard, ShardId, Topology,
+    Component, ComponentName, Gap, Health, NodeId, ResourceStatus, Shard, ShardId, SmallMap, Topology,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 pub(super) fn absorb(history: &mut History, topology: &Topology, now: Timestamp) {
     for (name, component) in &topology.components {
@@ -17,7 +16,7 @@ pub(super) fn absorb(history: &mut History, topology: &Topology, now: Timestamp)
             continue;
         }
         let before = history.degraded.remove(name).unwrap_or_default();
-        let mut degraded = BTreeMap::new();
+        let mut degraded = SmallMap::new();
         let mut recovered = false;
         for (id, shard) in &component.shards {
             match step(history, name, id, shard, before.get(id).copied()) {

@@ -12,7 +12,7 @@ use crate::topology::{
     Component, Gap, Health, Manager, Owner, ResourceStatus, Role, StackName, Topology, ZoneState,
 };
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Stack `shop/web` over zones a and c with one cache, `cache`, of group `g`.
 fn intent() -> Intent {
@@ -21,7 +21,7 @@ fn intent() -> Intent {
         created: None,
         canonical_spec: String::new(),
         mode: Mode::Enforce,
-        policy: BTreeMap::new(),
+        policy: [].into(),
         region: "test-region-1".into(),
         account_ref: None,
         mode_limit: None,

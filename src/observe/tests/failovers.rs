@@ -6,7 +6,6 @@ use crate::observe::zones::ZoneWatch;
 use crate::plan::history::{Phase, Ticket, TicketOutcome};
 use crate::plan::{Action, ActionId, ActionKind};
 use crate::topology::{Failover, FailoverClass, WeeklyWindow};
-use std::collections::BTreeMap;
 
 pub(super) fn move_primary(shard: &str, phase: Phase, called_at: &str) -> Ticket {
     ticket(ActionKind::MovePrimary { shard: shard.into() }, phase, called_at)
@@ -27,7 +26,7 @@ pub(super) fn ticket(kind: ActionKind, phase: Phase, called_at: &str) -> Ticket 
         prepared_at: t(called_at),
         called_at: Some(t(called_at)),
         deadline: t(called_at) + mins(25),
-        before: BTreeMap::new(),
+        before: [].into(),
         finished_at: (!phase.is_open()).then(|| t(called_at) + mins(15)),
         outcome: (phase == Phase::Done).then_some(TicketOutcome::Succeeded),
         holder: "me".to_owned(),

@@ -67,7 +67,7 @@ impl World {
             let shard_id = format!("{:04}", i + 1);
             let mut shard = CacheShard {
                 status: ResourceStatus::Available,
-                members: BTreeMap::new(),
+                members: [].into(),
             };
             for (j, zone) in zones.split_whitespace().enumerate() {
                 let node = NodeId::new(format!("{id}-{shard_id}-{:03}", j + 1));
@@ -94,7 +94,7 @@ impl World {
         group.settings.cluster_mode = ClusterMode::Disabled;
         let mut shard = CacheShard {
             status: ResourceStatus::Available,
-            members: BTreeMap::new(),
+            members: [].into(),
         };
         for (i, word) in nodes.split_whitespace().enumerate() {
             let (zone, role) = word.split_once(':').unwrap();
@@ -238,8 +238,8 @@ fn empty_group(id: &str) -> CacheGroup {
             subnet_zones: ["a", "b", "c"].map(ZoneName::from).into(),
             durability: Durability::Disabled,
         },
-        endpoints: BTreeMap::new(),
-        shards: BTreeMap::new(),
+        endpoints: [].into(),
+        shards: [].into(),
         member_clusters: BTreeSet::new(),
         managed_elsewhere: Vec::new(),
         node_type: None,

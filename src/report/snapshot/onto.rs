@@ -12,8 +12,8 @@ use crate::plan::intent::CacheIntent;
 use crate::plan::{History, Intent};
 use crate::topology::{
     CacheSettings, ClusterMode, Component, ComponentName, Durability, Failover, Gap, Manager, Node, NodeId,
-    Owner, ResourceKey, ResourceKind, ResourceStatus, Role, RoleProof, RoleSource, Shard, ShardId, Switch,
-    Topology, Zone, ZoneName, ZoneState,
+    Owner, ResourceKey, ResourceKind, ResourceStatus, Role, RoleProof, RoleSource, Shard, ShardId, SmallMap,
+    Switch, Topology, Zone, ZoneName, ZoneState,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub fn onto(snapshot: &Snapshot, intent: &Intent, observed_at: Timestamp) -> Res
         return Err(problems.found);
     }
     let scene = Scene { intent, observed_at };
-    let components: BTreeMap<_, _> = intent
+    let components: SmallMap<_, _> = intent
         .caches
         .iter()
         .map(|(name, cache)| {
@@ -97,14 +97,14 @@ fn check(i: usize, component: &SnapshotComponent, intent: &Intent, problems: &mu
 fn zones(
     snapshot: &Snapshot,
     intent: &Intent,
-    components: &BTreeMap<ComponentName, Component>,
-) -> BTreeMap<ZoneName, Zone> {
+    components: &SmallMap<ComponentName, Component>,
+) -> SmallMap<ZoneName, Zone> {
     let standing = components
         .values()
         .flat_map(|c| c.shards.values())
         .flat_map(|s| s.nodes.values())
         .map(|n| &n.zone);
-    let mut zones: BTreeMap<ZoneName, Zone> = intent
+    let mut zones: SmallMap<ZoneName, Zone> = intent
         .zones
         .keys()
         .chain(standing)
@@ -169,7 +169,7 @@ impl Scene<'_> {
                 subnet_zones,
                 durability: settings.durability.unwrap_or(Durability::Disabled),
             },
-            endpoints: component.endpoints.clone(),
+            endpoints: component.endpoints.clone().into(),
             shards: self.shards(component, cache),
             members_match: component.members_match,
             owner: Owner::Ours,
@@ -196,8 +196,8 @@ impl Scene<'_> {
                 subnet_zones: BTreeSet::new(),
                 durability: Durability::Disabled,
             },
-            endpoints: BTreeMap::new(),
-            shards: BTreeMap::new(),
+            endpoints: SmallMap::new(),
+            shards: SmallMap::new(),
             members_match: true,
             owner: Owner::Ours,
             managed_elsewhere: Vec::new(),
@@ -205,7 +205,7 @@ impl Scene<'_> {
         }
     }
 
-    fn shards(&self, component: &SnapshotComponent, cache: &CacheIntent) -> BTreeMap<ShardId, Shard> {
+    fn shards(&self, component: &SnapshotComponent, cache: &CacheIntent) -> SmallMap<ShardId, Shard> {
         let identifier = component
             .identifier
             .as_deref()
@@ -245,11 +245,11 @@ impl Scene<'_> {
         }
     }
 
-    fn history(&self, snapshot: &Snapshot, components: &BTreeMap<ComponentName, Component>) -> History {
+    fn history(&self, snapshot: &Snapshot, components: &SmallMap<ComponentName, Component>) -> History {
         let mut failovers: Vec<_> = snapshot.failovers.iter().map(failover).collect();
         failovers.sort();
         failovers.sort_by_key(|f| f.at);
-        let mut added_nodes = BTreeMap::new();
+        let mut added_nodes = SmallMap::new();
         for given in &snapshot.components {
             let name: ComponentName = given.name.as_str().into();
             let Some(component) = components.get(&name) else {

@@ -57,7 +57,7 @@ fn component(name: &str, component: &Component, history: &History) -> SnapshotCo
         identifier: Some(resource.identifier.clone()),
         status: *status,
         settings: settings_of(settings),
-        endpoints: endpoints.clone(),
+        endpoints: endpoints.clone().into_iter().collect(),
         shards: shards
             .iter()
             .map(|(id, shard)| shard_of(id.as_str(), shard, history))

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::plan::history::Phase;
     use crate::plan::{ActionId, ActionKind};
-    use std::collections::BTreeMap;
+    use crate::topology::SmallMap;
 
     fn at(seconds: i64) -> Timestamp {
         "2026-03-02T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
@@ -141,7 +141,7 @@ mod tests {
             prepared_at: at(seconds),
             called_at: None,
             deadline: at(seconds + 1500),
-            before: BTreeMap::new(),
+            before: SmallMap::new(),
             finished_at: Some(at(seconds)),
             outcome: Some(outcome),
             holder: "me".to_owned(),
