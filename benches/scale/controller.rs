@@ -92,8 +92,10 @@ impl Drop for Controller {
 
 /// Asks for the metrics again and again, at the address that the log tells; panics when they don't come.
 async fn scrape(log: PathBuf) {
+    let mut due = tokio::time::interval(SCRAPE);
+    due.tick().await;
     loop {
-        tokio::time::sleep(SCRAPE).await;
+        due.tick().await;
         let log = std::fs::read_to_string(&log).unwrap();
         let (_, address) = log.split_once("http://").unwrap();
         let address = address.split_whitespace().next().unwrap();

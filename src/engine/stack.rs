@@ -29,13 +29,22 @@ pub struct Wish {
     pub identity: Option<String>,
 }
 
+/// How it stands with a stack's first record. Nobody waits for it, other than for the first status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstRecord {
+    /// It may be stored after the first status.
+    MayWait,
+    /// It waits: [`super::Engine::act`] stores it before anything else.
+    Waits,
+    /// Storing it was tried: from now on a record is stored before anything that rests on it is told.
+    Tried,
+}
+
 pub(super) struct Stack {
     pub(super) wish: Wish,
     pub(super) key: RegionKey,
     pub(super) record: Option<Record>,
-    /// Its first record is not stored yet: nobody waits for it, other than for the first status. [`super::Engine::act`]
-    /// stores it before anything else.
-    pub(super) unstored: bool,
+    pub(super) first_record: FirstRecord,
     /// Why the record can't be read or written.
     pub(super) record_problem: Option<String>,
     pub(super) topology: Option<Topology>,
@@ -66,7 +75,7 @@ impl Stack {
             key: key(&wish),
             wish,
             record: None,
-            unstored: false,
+            first_record: FirstRecord::MayWait,
             record_problem: None,
             topology: None,
             decision: None,

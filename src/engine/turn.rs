@@ -3,7 +3,7 @@
 use super::fleet::{Common, Member, Roll};
 use super::judge::{Judgement, Scene, judge};
 use super::region::{Connect, Polled, RegionKey, RegionSide};
-use super::stack::{self, Stack, Wish};
+use super::stack::{self, FirstRecord, Stack, Wish};
 use super::{Engine, Happening};
 use crate::clock::Clock;
 use crate::execute::progress;
@@ -272,7 +272,10 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
     pub(super) async fn store_first_records(&mut self) {
         let again = self.clock.now() + UNREAD_AGAIN;
         let store = &self.store;
-        let waiting = self.stacks.values_mut().filter(|s| s.unstored);
+        let waiting = self
+            .stacks
+            .values_mut()
+            .filter(|s| s.first_record == FirstRecord::Waits);
         futures::stream::iter(waiting)
             .for_each_concurrent(AT_ONCE, |stack| async move {
                 let history = stack.record.as_ref().map(|r| r.history.clone());
@@ -433,9 +436,9 @@ async fn save(stack: &mut Stack, store: &impl Store, judgement: &Judgement) -> b
     if record.history == *history && !is_first {
         return true;
     }
-    if is_first && stack.record_problem.is_none() && only_sees(history) {
+    if is_first && stack.first_record != FirstRecord::Tried && only_sees(history) {
         record.history = history.clone();
-        stack.unstored = true;
+        stack.first_record = FirstRecord::Waits;
         return true;
     }
     store_now(stack, store, history.clone()).await
@@ -459,7 +462,7 @@ async fn store_now(stack: &mut Stack, store: &impl Store, history: History) -> b
     let Some(record) = &mut stack.record else {
         return false;
     };
-    stack.unstored = false;
+    stack.first_record = FirstRecord::Tried;
     match record.save(store, history).await {
         Ok(()) => {
             stack.record_problem = None;

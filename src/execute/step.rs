@@ -79,7 +79,8 @@ impl<G: Gate> Gate for std::sync::Arc<G> {
     }
 }
 
-/// One stack's record as this process holds it: always what was stored last.
+/// One stack's record as this process holds it: what was stored last, or where nothing was ever stored, what will be
+/// before the first step.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub stack: StackName,

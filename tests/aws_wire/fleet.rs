@@ -12,6 +12,7 @@ use evenkeel::topology::{Region, StackName};
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Six nodes a group; the primaries of its two shards stand in different zones.
@@ -75,12 +76,22 @@ impl Connect for Doors {
     }
 }
 
-#[derive(Default)]
-struct Memory(Mutex<BTreeMap<StackName, (History, u32)>>);
+/// Records by stack, with how often each was saved.
+#[derive(Clone, Default)]
+struct Memory {
+    records: Arc<Mutex<BTreeMap<StackName, (History, u32)>>>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Memory {
+    fn began(&self, stack: &StackName) -> Option<Timestamp> {
+        self.records.lock().unwrap().get(stack)?.0.began
+    }
+}
 
 impl Store for Memory {
     async fn load(&self, stack: &StackName, now: Timestamp) -> Result<Stored, StoreError> {
-        let saved = self.0.lock().unwrap().get(stack).cloned();
+        let saved = self.records.lock().unwrap().get(stack).cloned();
         Ok(match saved {
             Some((history, n)) => Stored {
                 history,
@@ -104,7 +115,11 @@ impl Store for Memory {
         history: &History,
         _expected: &Version,
     ) -> Result<Version, StoreError> {
-        let mut saved = self.0.lock().unwrap();
+        if self.is_full.load(Ordering::Relaxed) {
+            let (stack, reason) = (stack.clone(), "disk full".to_owned());
+            return Err(StoreError::Unwritable { stack, reason });
+        }
+        let mut saved = self.records.lock().unwrap();
         let entry = saved.entry(stack.clone()).or_default();
         *entry = (history.clone(), entry.1 + 1);
         Ok(Version(entry.1.to_string()))
@@ -134,6 +149,7 @@ impl Gate for Open {
 struct Fleet<'a> {
     aws: &'a Aws,
     engine: Engine<SimClock<'a>, Memory, Doors, Open>,
+    memory: Memory,
     wishes: BTreeMap<StackName, Wish>,
 }
 
@@ -159,9 +175,11 @@ impl<'a> Fleet<'a> {
             aws: aws.config.clone(),
             stats: aws.stats.clone(),
         };
+        let memory = Memory::default();
         Self {
             aws,
-            engine: Engine::new(aws.clock(), Memory::default(), doors, Open, settings),
+            engine: Engine::new(aws.clock(), memory.clone(), doors, Open, settings),
+            memory,
             wishes: wishes(groups),
         }
     }
@@ -288,4 +306,54 @@ async fn a_fleet_in_need_is_served_at_the_pace_of_the_budget_not_of_the_polls() 
     // A burst of three, then one a second.
     let too_soon = (0..).zip(&seconds).find(|(n, at)| **at < n - 3);
     assert_eq!(too_soon, None, "{seconds:?}");
+}
+
+/// What people wait for is written first. A record says no more than a look does until something is done.
+#[tokio::test]
+async fn a_first_record_is_stored_after_the_look_that_made_it_and_before_any_step() {
+    let aws = Aws::new(&world(1)).await;
+    let mut fleet = Fleet::started(&aws, 1, Settings::default());
+    let name = fleet.wishes.keys().next().unwrap().clone();
+    let first = aws.sim.now();
+    fleet.engine.look(&fleet.wishes).await;
+    assert!(fleet.engine.report(&name).unwrap().decision.is_some());
+    assert_eq!(fleet.memory.began(&name), None);
+    fleet.engine.act().await;
+    let began = fleet.memory.began(&name).unwrap();
+    assert!(first <= began && began <= aws.sim.now(), "{began}");
+    let saved = |fleet: &Fleet<'_>| fleet.memory.records.lock().unwrap()[&name].1;
+    assert_eq!(saved(&fleet), 1);
+    fleet.engine.act().await;
+    assert_eq!(saved(&fleet), 1, "it is stored once");
+}
+
+#[tokio::test]
+async fn a_first_record_that_cannot_be_stored_is_told_until_it_can() {
+    let aws = Aws::new(&world(1)).await;
+    let mut fleet = Fleet::started(&aws, 1, Settings::default());
+    let name = fleet.wishes.keys().next().unwrap().clone();
+    let held = |fleet: &Fleet<'_>| {
+        let decision = fleet.engine.report(&name).unwrap().decision.unwrap();
+        decision
+            .holds
+            .iter()
+            .any(|h| h.id == "stop:record" && h.reason.contains("disk full"))
+    };
+    fleet.memory.is_full.store(true, Ordering::Relaxed);
+    fleet.engine.look(&fleet.wishes).await;
+    fleet.engine.act().await;
+    for _ in 0..3 {
+        aws.sim.advance(SignedDuration::from_secs(31)).await.unwrap();
+        fleet.engine.look(&fleet.wishes).await;
+        assert!(held(&fleet));
+        fleet.engine.act().await;
+        assert!(held(&fleet));
+    }
+    assert_eq!(fleet.memory.began(&name), None);
+    fleet.memory.is_full.store(false, Ordering::Relaxed);
+    aws.sim.advance(SignedDuration::from_secs(31)).await.unwrap();
+    fleet.engine.look(&fleet.wishes).await;
+    fleet.engine.act().await;
+    assert!(!held(&fleet));
+    assert!(fleet.memory.began(&name).is_some());
 }

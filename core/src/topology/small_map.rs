@@ -36,10 +36,6 @@ impl<K, V> SmallMap<K, V> {
     pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> {
         self.0.into_tuple_vec().into_iter().map(|(_, value)| value)
     }
-
-    pub fn into_keys(self) -> impl DoubleEndedIterator<Item = K> {
-        self.0.into_tuple_vec().into_iter().map(|(key, _)| key)
-    }
 }
 
 impl<K, V> Deref for SmallMap<K, V> {

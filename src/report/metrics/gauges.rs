@@ -119,6 +119,13 @@ impl Family {
             series(self, [&sample.account, &sample.region], sample);
         }
     }
+
+    /// Findings by code.
+    fn count(&mut self, [namespace, name]: [&str; 2], findings: &SmallMap<String, u32>) {
+        for (code, n) in findings {
+            self.add(&[namespace, name, code], f64::from(*n));
+        }
+    }
 }
 
 /// What fills a metric.
@@ -254,15 +261,6 @@ const GAUGES: &[(Entry, Fill)] = &[
         });
     }),
 ];
-
-impl Family {
-    /// Findings by code.
-    fn count(&mut self, [namespace, name]: [&str; 2], findings: &SmallMap<String, u32>) {
-        for (code, n) in findings {
-            self.add(&[namespace, name, code], f64::from(*n));
-        }
-    }
-}
 
 /// Each gauge of this scene that has a series, as text.
 pub(super) fn pages(scene: Arc<Scene>) -> impl Iterator<Item = String> + Send + 'static {
