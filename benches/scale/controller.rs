@@ -53,12 +53,12 @@ impl Controller {
     }
 
     /// Resident memory in MiB: now, and the most so far.
-    pub fn memory(&self) -> (u64, u64) {
+    pub fn memory(&self) -> (f64, f64) {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let mib = |name: &str| {
             let line = text.lines().find(|l| l.starts_with(name));
-            let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
-            kib.unwrap_or_default() / 1024
+            let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<f64>().ok());
+            kib.unwrap_or_default() / 1024.0
         };
         (mib("VmRSS"), mib("VmHWM"))
     }

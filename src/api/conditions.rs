@@ -27,8 +27,13 @@ pub struct Condition<K = ConditionType, R = Reason> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// When `status` last changed.
+    /// When `status` last changed, to the second.
     pub last_transition_time: Timestamp,
+}
+
+/// As Kubernetes writes times: whole seconds.
+pub fn transition_time(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

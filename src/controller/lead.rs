@@ -93,7 +93,7 @@ impl Lead {
             let resolved = self.resolver.resolve(&wishes, &self.accounts);
             self.engine.look(&resolved.wishes).await;
             self.board.beat();
-            if self.engine.next_wake() > self.now() {
+            if !self.engine.wants_more() {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use super::client::{Failure, ask};
 use super::watch::{Cache, Seen, resource};
 use crate::api::{API_VERSION, KIND};
 use crate::topology::StackName;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, PartialObjectMeta, Patch, PatchParams, Request};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const STATUS: &str = "evenkeel";
 /// Field manager of the record.
 pub const RECORD: &str = "evenkeel-record";
+
+/// Media type of an answer without spec and status (Kubernetes API concepts, *Metadata-only fetches*).
+const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// HAStacks through the API server, and the newest version of each that is known.
 pub struct Objects {
@@ -100,14 +103,27 @@ impl Objects {
             metadata["resourceVersion"] = json!(version);
         }
         let body = json!({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "status": status});
-        let params = PatchParams::apply(manager).force();
-        let answer = ask(self
-            .api(stack)
-            .patch_status(&stack.name, &params, &Patch::Apply(&body)))
-        .await?;
+        let answer = ask(self.patch_status(stack, manager, &body)).await?;
         if let (Some(uid), Some(version)) = (answer.metadata.uid, answer.metadata.resource_version) {
             self.note(stack, &uid, &version);
         }
         Ok(())
+    }
+
+    /// As [`Api::patch_status`], but only the metadata come back: who sent the status knows it.
+    async fn patch_status(
+        &self,
+        stack: &StackName,
+        manager: &str,
+        body: &Value,
+    ) -> Result<PartialObjectMeta<DynamicObject>, kube::Error> {
+        let params = PatchParams::apply(manager).force();
+        let request = Request::new(self.api(stack).resource_url());
+        let request = request.patch_subresource("status", &stack.name, &params, &Patch::Apply(body));
+        let mut request = request.map_err(kube::Error::BuildRequest)?;
+        if let Ok(accept) = METADATA_ONLY.parse() {
+            request.headers_mut().insert("accept", accept);
+        }
+        self.client.request(request).await
     }
 }

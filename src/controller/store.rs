@@ -8,7 +8,7 @@ use super::client::{Failure, ask};
 use super::objects::{Basis, Objects, RECORD};
 use super::record::{self, Unreadable};
 use super::watch::Seen;
-use crate::execute::store::{Store, StoreError, Stored, Version};
+use crate::execute::store::{Beginning, Store, StoreError, Stored, Version};
 use crate::plan::History;
 use crate::topology::StackName;
 use jiff::Timestamp;
@@ -103,22 +103,22 @@ fn is_at(seen: &Seen, expected: &Version) -> bool {
 
 fn stored(stack: &StackName, seen: &Seen, now: Timestamp) -> Result<Stored, StoreError> {
     let version = record::version(&seen.uid, seen.record.as_deref());
-    let begin = |lost: String| Stored {
+    let begin = |why: Beginning| Stored {
         history: History {
             began: Some(now),
             ..History::default()
         },
         version: version.clone(),
-        lost: Some(lost),
+        begins: Some(why),
     };
     match seen.record.as_deref().map(record::decode) {
-        None => Ok(begin("there is no record of this stack yet".to_owned())),
+        None => Ok(begin(Beginning::Absent)),
         Some(Ok(history)) => Ok(Stored {
             history,
             version,
-            lost: None,
+            begins: None,
         }),
-        Some(Err(Unreadable::Garbage(why))) => Ok(begin(format!("the record was unreadable ({why})"))),
+        Some(Err(Unreadable::Garbage(why))) => Ok(begin(Beginning::Unreadable(why))),
         Some(Err(Unreadable::Newer(schema))) => Err(StoreError::Unreadable {
             stack: stack.clone(),
             reason: format!("status.record has the schema {schema}: install the version that wrote it"),

@@ -141,16 +141,21 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         self.step_at.map_or(wake, |at| at.min(wake))
     }
 
+    /// Something new is wanted of a region: look again before acting. That the next poll is due is no reason; with
+    /// many regions, or a slow AWS, there would always be one.
+    pub fn wants_more(&self) -> bool {
+        self.regions
+            .iter()
+            .any(|(key, region)| region.wants_other(&self.wanted(key)))
+    }
+
     /// When there is something to look at next; at once if something new is wanted of a region.
     pub fn next_wake(&self) -> Timestamp {
         let now = self.clock.now();
-        let regions = self.regions.iter().map(|(key, region)| {
-            if region.wants_other(&self.wanted(key)) {
-                now
-            } else {
-                region.next_due(now)
-            }
-        });
+        if self.wants_more() {
+            return now;
+        }
+        let regions = self.regions.values().map(|region| region.next_due(now));
         let stacks = self.stacks.values().filter_map(|s| s.wake_at);
         let asleep = now + SignedDuration::from_mins(10);
         regions.chain(stacks).min().unwrap_or(asleep).max(now)

@@ -8,7 +8,7 @@ use super::{Engine, Happening};
 use crate::clock::Clock;
 use crate::execute::progress;
 use crate::execute::step::{Gate, Record};
-use crate::execute::store::{Store, Version};
+use crate::execute::store::{Beginning, Store, Version};
 use crate::observe::{Wanted, ZoneWatch};
 use crate::plan::Purpose;
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
@@ -162,8 +162,12 @@ impl<C: Clock, S: Store, N: Connect, G: Gate> Engine<C, S, N, G> {
         }
         match self.store.load(name, now).await {
             Ok(stored) => {
-                if let Some(why) = stored.lost.as_ref().filter(|_| stack.record.is_none()) {
-                    tracing::warn!(stack = %name, reason = %why, "A new record begins");
+                match stored.begins.filter(|_| stack.record.is_none()) {
+                    Some(Beginning::Absent) => tracing::info!(stack = %name, "Has no record yet: one begins"),
+                    Some(Beginning::Unreadable(why)) => {
+                        tracing::warn!(stack = %name, reason = %why, "The record was unreadable: a new one begins");
+                    }
+                    None => {}
                 }
                 // No step is under way while a record is loaded: what is `Prepared` in it was never sent, whether
                 // another process left it or a save of ours failed.

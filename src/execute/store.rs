@@ -16,8 +16,17 @@ pub struct Version(pub String);
 pub struct Stored {
     pub history: History,
     pub version: Version,
-    /// There was none, or it couldn't be read: this is a new beginning, and why.
-    pub lost: Option<String>,
+    /// A new record, and why.
+    pub begins: Option<Beginning>,
+}
+
+/// Why a record begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// There was none: the stack is new, or its record was taken away.
+    Absent,
+    /// There was one that couldn't be read.
+    Unreadable(String),
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 //! Nothing here changes while the account is used as before, so a shell that writes only on change writes nothing.
 
 use crate::api::conditions::ConditionStatus::{self, False, True, Unknown};
+use crate::api::conditions::transition_time;
 use crate::api::v1alpha1::{
     AWSAccountSpec, AWSAccountStatus, AccountCondition, AccountConditionType, AccountIdentity, AccountReason,
 };
@@ -51,7 +52,7 @@ pub fn status(subject: &Subject<'_>, before: Option<&AWSAccountStatus>) -> AWSAc
     let since = |kind: AccountConditionType, status: ConditionStatus| {
         let mut known = before.into_iter().flat_map(|b| &b.conditions);
         let same = known.find(|c| c.kind == kind && c.status == status);
-        same.map_or(subject.now, |c| c.last_transition_time)
+        same.map_or_else(|| transition_time(subject.now), |c| c.last_transition_time)
     };
     AWSAccountStatus {
         observed_generation: subject.generation,

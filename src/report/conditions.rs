@@ -3,7 +3,7 @@
 //! Conditions carry the observed generation and keep their transition time unless their status flips.
 
 use super::status::{Problem, Subject};
-use crate::api::conditions::{Condition, ConditionStatus, ConditionType, Reason};
+use crate::api::conditions::{Condition, ConditionStatus, ConditionType, Reason, transition_time};
 use crate::plan::guardrails::mode;
 use crate::plan::history::TicketOutcome;
 use crate::plan::intent::Policy;
@@ -102,7 +102,7 @@ pub fn conditions(
             last_transition_time: before
                 .iter()
                 .find(|c| c.kind == *kind && c.status == *status)
-                .map_or(now, |c| c.last_transition_time),
+                .map_or_else(|| transition_time(now), |c| c.last_transition_time),
         })
         .collect()
 }

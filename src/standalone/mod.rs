@@ -179,7 +179,7 @@ impl Shell {
                 () = self.signals.heard() => return false,
                 () = self.engine.look(self.folder.wishes()) => {}
             }
-            if self.engine.next_wake() > self.now() {
+            if !self.engine.wants_more() {
                 break;
             }
         }

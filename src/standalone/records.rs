@@ -5,7 +5,7 @@
 //! can't be read is kept aside as `….corrupt-<n>` and a new one begins: its stack waits before it acts. A record
 //! written by a newer version is left alone and its stack does nothing.
 
-use crate::execute::store::{Store, StoreError, Stored, Version};
+use crate::execute::store::{Beginning, Store, StoreError, Stored, Version};
 use crate::plan::History;
 use crate::topology::StackName;
 use jiff::Timestamp;
@@ -104,7 +104,7 @@ impl FileStore {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(begin(now, "there is no record of this stack yet".to_owned()));
+                return Ok(begin(now, Beginning::Absent));
             }
             Err(error) => return Err(unreadable(format!("{}: {error}", path.display()))),
         };
@@ -112,7 +112,7 @@ impl FileStore {
             Ok(file) => Ok(Stored {
                 history: file.history,
                 version: Version(file.version.to_string()),
-                lost: None,
+                begins: None,
             }),
             Err(Unparsed::Newer(schema)) => Err(unreadable(format!(
                 "{} has the schema {schema}, and this version knows {SCHEMA}: install the version that wrote it",
@@ -120,13 +120,8 @@ impl FileStore {
             ))),
             Err(Unparsed::Garbage(why)) => {
                 let aside = set_aside(&path).map_err(|e| unreadable(format!("{why}; {e}")))?;
-                Ok(begin(
-                    now,
-                    format!(
-                        "the record was unreadable ({why}) and is kept as {}",
-                        aside.display()
-                    ),
-                ))
+                let why = format!("{why}; it is kept as {}", aside.display());
+                Ok(begin(now, Beginning::Unreadable(why)))
             }
         }
     }
@@ -215,14 +210,14 @@ fn parse(bytes: &[u8], stack: &StackName) -> Result<RecordFile, Unparsed> {
     Ok(file)
 }
 
-fn begin(now: Timestamp, why: String) -> Stored {
+fn begin(now: Timestamp, why: Beginning) -> Stored {
     Stored {
         history: History {
             began: Some(now),
             ..History::default()
         },
         version: Version::default(),
-        lost: Some(why),
+        begins: Some(why),
     }
 }
 
@@ -294,7 +289,7 @@ mod tests {
         let found = store.load_now(&stack(), noon()).unwrap();
         assert_eq!(found.history, acknowledged("y"));
         assert_eq!(found.version, two);
-        assert_eq!(found.lost, None);
+        assert_eq!(found.begins, None);
     }
 
     #[test]
@@ -302,10 +297,7 @@ mod tests {
         let dir = TempDir::new();
         let found = store(&dir).load_now(&stack(), noon()).unwrap();
         assert_eq!(found.history.began, Some(noon()));
-        assert_eq!(
-            found.lost.as_deref(),
-            Some("there is no record of this stack yet")
-        );
+        assert_eq!(found.begins, Some(Beginning::Absent));
     }
 
     #[test]
@@ -332,10 +324,10 @@ mod tests {
             let found = store.load_now(&stack(), noon()).unwrap();
             assert_eq!(found.history.began, Some(noon()), "case {i}");
             assert!(found.history.acknowledged.is_empty(), "case {i}");
-            assert!(
-                found.lost.unwrap().contains(&format!(".corrupt-{}", i + 1)),
-                "case {i}"
-            );
+            let Some(Beginning::Unreadable(why)) = found.begins else {
+                panic!("case {i}: {:?}", found.begins);
+            };
+            assert!(why.contains(&format!(".corrupt-{}", i + 1)), "case {i}: {why}");
             let kept = dir
                 .path()
                 .join(format!("records/shop_web.json.corrupt-{}", i + 1));

@@ -1,6 +1,7 @@
 //! Who asked what of the API server: its audit log, read as values.
 
 use crate::RigError;
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ pub struct AuditEvent {
     pub code: u16,
     /// `ResponseStarted` is a watch that goes on, `ResponseComplete` anything finished.
     pub stage: String,
+    /// When it was at this stage.
+    pub at: Timestamp,
     pub uri: String,
 }
 
@@ -46,6 +49,7 @@ struct Line {
     object_ref: Option<ObjectRef>,
     response_status: Option<ResponseStatus>,
     stage: String,
+    stage_timestamp: Timestamp,
     #[serde(rename = "requestURI")]
     request_uri: String,
 }
@@ -86,6 +90,7 @@ impl From<Line> for AuditEvent {
             name: about.name,
             code: line.response_status.map_or(0, |s| s.code),
             stage: line.stage,
+            at: line.stage_timestamp,
             uri: line.request_uri,
         }
     }

@@ -4,7 +4,7 @@ use crate::support::{Aws, SimClock};
 use evenkeel::aws::{Access, Hands, ReadAws, Stats, WriteAws};
 use evenkeel::engine::{Connect, Engine, Link, Settings, Wish};
 use evenkeel::execute::step::Gate;
-use evenkeel::execute::store::{Store, StoreError, Stored, Version};
+use evenkeel::execute::store::{Beginning, Store, StoreError, Stored, Version};
 use evenkeel::intake::{self, Source};
 use evenkeel::plan::History;
 use evenkeel::plan::intent::Mode;
@@ -96,7 +96,7 @@ impl Store for Memory {
             Some((history, n)) => Stored {
                 history,
                 version: Version(n.to_string()),
-                lost: None,
+                begins: None,
             },
             None => Stored {
                 history: History {
@@ -104,7 +104,7 @@ impl Store for Memory {
                     ..History::default()
                 },
                 version: Version::default(),
-                lost: Some("new".to_owned()),
+                begins: Some(Beginning::Absent),
             },
         })
     }
@@ -306,6 +306,24 @@ async fn a_fleet_in_need_is_served_at_the_pace_of_the_budget_not_of_the_polls() 
     // A burst of three, then one a second.
     let too_soon = (0..).zip(&seconds).find(|(n, at)| **at < n - 3);
     assert_eq!(too_soon, None, "{seconds:?}");
+}
+
+/// Polls are always due somewhere in a large fleet, or when AWS is slow: acting on what was seen doesn't wait for them.
+#[tokio::test]
+async fn a_poll_that_is_due_is_no_reason_to_look_again_before_acting_but_a_new_want_is() {
+    let aws = Aws::new(&world(2).replace("replicas: 2", "replicas: 1")).await;
+    let mut fleet = Fleet::started(&aws, 2, Settings::default());
+    fleet.engine.look(&fleet.wishes).await;
+    assert!(
+        fleet.engine.wants_more(),
+        "tags of the groups on which something is planned"
+    );
+    fleet.engine.look(&fleet.wishes).await;
+    assert!(!fleet.engine.wants_more());
+    let later = fleet.engine.next_wake() + SignedDuration::from_mins(2);
+    aws.sim.advance_to(later).await.unwrap();
+    assert_eq!(fleet.engine.next_wake(), aws.sim.now(), "polls are due");
+    assert!(!fleet.engine.wants_more());
 }
 
 /// What people wait for is written first. A record says no more than a look does until something is done.

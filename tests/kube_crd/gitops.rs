@@ -1,6 +1,9 @@
 //! Applying what is there changes nothing, whoever applies it; several owners share one stack.
 
-use crate::support::{Cluster, GOOD, MINIMAL, cluster};
+use crate::support::{Cluster, GOOD, MINIMAL, cluster, json};
+use evenkeel_testkit::KubeRig;
+use serde_json::Value;
+use std::time::Duration;
 
 struct Stack {
     cluster: &'static Cluster,
@@ -185,6 +188,73 @@ status:
     let lie = MINIMAL.to_owned() + "status: {zoneSummary: 9/9}\n";
     stack.server_side("gitops", &lie).await;
     assert_eq!(stack.get(".status.zoneSummary").await, "");
+}
+
+/// Zones and components had an owner for each of their fields in the CRD of earlier builds.
+#[tokio::test]
+async fn a_status_written_under_an_earlier_crd_is_written_on_under_this_one() {
+    let rig = KubeRig::start().await.unwrap();
+    let kubectl = async |args: &[&str], input: &str| {
+        let ran = rig.admin().kubectl_with(args, input).await.unwrap();
+        ran.ok().unwrap()
+    };
+    let crd = include_str!("../../crds/hastacks.evenkeel.dev.yaml");
+    let mut earlier = json(crd);
+    let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+    let properties = earlier.pointer_mut(schema).unwrap();
+    for list in ["zones", "components"] {
+        properties[list]["x-kubernetes-list-type"] = "map".into();
+        properties[list]["x-kubernetes-list-map-keys"] = vec!["name"].into();
+    }
+    let effective = properties["effective"].as_object_mut().unwrap();
+    effective.remove("x-kubernetes-map-type").unwrap();
+    kubectl(&["apply", "-f", "-"], &earlier.to_string()).await;
+    let established = ["wait", "--for=condition=Established", "crd/hastacks.evenkeel.dev"];
+    kubectl(&established, "").await;
+    kubectl(&["apply", "-f", "-"], MINIMAL).await;
+    let zone = |name: &str, verdict: &str| serde_json::json!({"name": name, "state": "Healthy", "verdict": verdict, "nodes": 2, "primaries": 1});
+    let write = async |zones: Vec<Value>| {
+        let status = serde_json::json!({
+            "apiVersion": "evenkeel.dev/v1alpha1",
+            "kind": "HAStack",
+            "metadata": {"name": "shop"},
+            "status": {"zones": zones},
+        });
+        let apply = [
+            "apply",
+            "--server-side",
+            "--subresource=status",
+            "--field-manager=evenkeel",
+            "-f",
+            "-",
+        ];
+        kubectl(&apply, &status.to_string()).await;
+        let get = ["get", "has", "shop", "--show-managed-fields", "-o", "json"];
+        json(&kubectl(&get, "").await)
+    };
+    let owned = |object: &Value| {
+        object["metadata"]["managedFields"]
+            .to_string()
+            .contains("f:verdict")
+    };
+    let first = write(vec![
+        zone("ap-northeast-2a", "Survives"),
+        zone("ap-northeast-2c", "Survives"),
+    ])
+    .await;
+    assert!(owned(&first), "{first}");
+    kubectl(&["apply", "-f", "-"], crd).await;
+    // The API server takes a moment to serve a new schema.
+    let wanted = vec![zone("ap-northeast-2a", "AtRisk")];
+    for _ in 0..100 {
+        let next = write(wanted.clone()).await;
+        assert_eq!(next["status"]["zones"], Value::from(wanted.clone()));
+        if !owned(&next) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("each field still has an owner");
 }
 
 #[tokio::test]

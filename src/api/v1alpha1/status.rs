@@ -1,4 +1,7 @@
 //! What Evenkeel reports of a stack. Written by one writer, and only when something changed.
+//!
+//! All but the conditions is atomic to server-side apply: one writer needs no owner for each field of each zone, and the
+//! API server is spared keeping them.
 
 use crate::api::conditions::Condition;
 use jiff::Timestamp;
@@ -32,14 +35,13 @@ pub struct HAStackStatus {
     pub last_failover: Option<Timestamp>,
     /// The settings in force, defaults included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub effective: Option<EffectiveSettings>,
     /// Each zone of the spec, and others in which nodes stand: its state, and whether the stack would survive its loss.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub zones: Vec<ZoneStatus>,
     /// Each component: what AWS says of it and where its nodes stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub components: Vec<ComponentStatus>,
     /// What spec.accepted says, and whether it still counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -289,7 +289,7 @@ async fn a_lost_record_is_told_in_the_log() {
     rig.lut.start().await;
     rig.run_for(minutes(5)).await;
     assert!(
-        rig.lut.log().await.contains("the record was unreadable"),
+        rig.lut.log().await.contains("The record was unreadable"),
         "{}",
         rig.lut.log().await
     );
