@@ -52,6 +52,9 @@ impl Server {
             .arg(program)
             .args(arguments)
             .current_dir(folder)
+            // All of them are Go programs, which clean up less often where they may keep more: a sixth of the time of
+            // the scenarios on Kubernetes.
+            .envs([("GOGC", "400"), ("GOMEMLIMIT", "1GiB")])
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

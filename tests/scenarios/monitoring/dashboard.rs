@@ -3,7 +3,7 @@
 use super::prometheus::{Prometheus, Series};
 use super::scaled::shorter_ranges;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn dashboard() -> Value {
     let path = concat!(
@@ -56,6 +56,7 @@ pub async fn assert_every_query_shows_something(prometheus: &Prometheus, namespa
     assert!(left.is_empty(), "{left:?}");
 
     let mut asked = 0;
+    let mut last: BTreeMap<&str, f64> = BTreeMap::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         let title = panel["title"].as_str().unwrap();
         for target in panel["targets"].as_array().into_iter().flatten() {
@@ -79,10 +80,17 @@ pub async fn assert_every_query_shows_something(prometheus: &Prometheus, namespa
             if let Some(expected) = figure(title) {
                 assert_eq!(numbers[0].values, [expected], "{title}: {query}");
             }
+            last.extend(numbers[0].values.last().map(|value| (title, *value)));
             asked += 1;
         }
     }
     assert!(asked >= 30, "{asked}");
+    // One of two hundred stacks of about the same size.
+    let (all, its) = (last["CloudWatch bill a day"], last["Its CloudWatch bill a day"]);
+    assert!(
+        its > 0.0 && (100.0..400.0).contains(&(all / its)),
+        "{its} of {all}"
+    );
 }
 
 /// What the panels of one figure show then; a query that ends in `or vector(0)` always shows something.
