@@ -1,7 +1,7 @@
 //! What Evenkeel reports of a stack. Written by one writer, and only when something changed.
 //!
-//! All but the conditions is atomic to server-side apply: one writer needs no owner for each field of each zone, and the
-//! API server is spared keeping them.
+//! Lists but the conditions, and the settings in force, are atomic to server-side apply: one writer needs no owner for
+//! each field of each zone, and the API server is spared keeping them.
 
 use crate::api::conditions::Condition;
 use jiff::Timestamp;
