@@ -34,5 +34,7 @@ LABEL org.opencontainers.image.title="evenkeel" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /evenkeel /usr/local/bin/evenkeel
+# The C library else keeps a pool of free memory for each thread; a loop that mostly waits needs one.
+ENV MALLOC_ARENA_MAX=1
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/evenkeel"]

@@ -15,6 +15,16 @@ use tokio::task::JoinHandle;
 /// Prometheus asks this often: twice as often as the chart's ServiceMonitor has it do.
 const SCRAPE: Duration = Duration::from_secs(15);
 
+/// What the image sets for the process.
+fn environment_of_the_image() -> Vec<(&'static str, &'static str)> {
+    let lines = include_str!("../../Dockerfile").lines();
+    let set: Vec<_> = lines
+        .filter_map(|line| line.strip_prefix("ENV ")?.split_once('='))
+        .collect();
+    assert!(!set.is_empty(), "the Dockerfile sets nothing");
+    set
+}
+
 /// Scraped all the time, as in a cluster; killed when dropped.
 pub struct Controller {
     child: Child,
@@ -43,6 +53,7 @@ impl Controller {
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(environment_of_the_image())
             .stdin(Stdio::null())
             .stdout(output())
             .stderr(output())

@@ -106,9 +106,14 @@ fn print(text: &str) -> anyhow::Result<Exit> {
     }
 }
 
+/// Beside the loop itself, which runs in the main thread, there is little to do; a thread for each core of a large
+/// machine would only take memory.
+const WORKERS: usize = 2;
+
 /// Runs a command that talks to AWS.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .enable_all()
         .build()?
         .block_on(future)

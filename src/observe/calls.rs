@@ -22,6 +22,15 @@ pub(super) struct Effort {
     pub started: Timestamp,
 }
 
+impl Effort {
+    fn begin(self, clock: &impl Clock) -> Begun {
+        Begun {
+            request: clock.now(),
+            whole: self.started,
+        }
+    }
+}
+
 /// All pages of a listing.
 #[derive(Clone, Debug)]
 pub(super) struct Listing<T> {
@@ -56,16 +65,71 @@ impl Caller {
         C: Clock,
         F: Future<Output = Result<T, AwsError>>,
     {
+        let begun = effort.begin(clock);
+        self.await_token(clock, budget).await;
+        let first = once().await;
+        self.insist(clock, budget, (effort.patience, begun), first, once)
+            .await
+    }
+
+    /// The answers to several requests whose first tries go out together. What has to be tried again is tried one by
+    /// one; once a request has failed for good, what failed with it isn't tried again.
+    pub async fn ask_together<'q, C, Q, T, F>(
+        &mut self,
+        clock: &C,
+        budget: Budget,
+        effort: Effort,
+        questions: &'q [Q],
+        once: impl Fn(&'q Q) -> F,
+    ) -> Vec<Result<T, AwsError>>
+    where
+        C: Clock,
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let begun = effort.begin(clock);
+        for _ in questions {
+            self.await_token(clock, budget).await;
+        }
+        let firsts = futures::future::join_all(questions.iter().map(&once)).await;
+        let mut refused = false;
+        let mut answers = Vec::with_capacity(firsts.len());
+        for (question, first) in questions.iter().zip(firsts) {
+            let patience = Patience {
+                attempts: if refused { 1 } else { effort.patience.attempts },
+                ..effort.patience
+            };
+            let answer = self
+                .insist(clock, budget, (patience, begun), first, || once(question))
+                .await;
+            refused |= answer.is_err();
+            answers.push(answer);
+        }
+        answers
+    }
+
+    async fn await_token(&mut self, clock: &impl Clock, budget: Budget) {
+        while let Err(later) = self.limits.bucket(budget).take(clock.now()) {
+            clock.sleep_until(later).await;
+        }
+    }
+
+    /// Tries again until there is an answer or the patience ends.
+    async fn insist<C, T, F>(
+        &mut self,
+        clock: &C,
+        budget: Budget,
+        (patience, begun): (Patience, Begun),
+        first: Result<T, AwsError>,
+        mut once: impl FnMut() -> F,
+    ) -> Result<T, AwsError>
+    where
+        C: Clock,
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let mut tried = first;
         let mut failed = 0;
-        let begun = Begun {
-            request: clock.now(),
-            whole: effort.started,
-        };
         loop {
-            while let Err(later) = self.limits.bucket(budget).take(clock.now()) {
-                clock.sleep_until(later).await;
-            }
-            let error = match once().await {
+            let error = match tried {
                 Ok(answer) => {
                     self.limits.bucket(budget).learn(false);
                     return Ok(answer);
@@ -77,13 +141,12 @@ impl Caller {
             }
             failed += 1;
             let random = self.jitter.draw();
-            let next = effort
-                .patience
-                .next_try(&error, failed, begun, clock.now(), random);
-            match next {
+            match patience.next_try(&error, failed, begun, clock.now(), random) {
                 Some(at) => clock.sleep_until(at).await,
                 None => return Err(error),
             }
+            self.await_token(clock, budget).await;
+            tried = once().await;
         }
     }
 
@@ -266,5 +329,62 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!((error.class, *tries.borrow()), (ErrorClass::Throttled, 4));
+    }
+
+    /// Answers to 0, 1, 2, 3 of which some are throttled this often; how often each was asked and how many at a time.
+    async fn together(throttles: [u32; 4]) -> (Vec<Result<u32, AwsError>>, [u32; 4], u32) {
+        let clock = clock();
+        let asked = RefCell::new([0; 4]);
+        let (under_way, most) = (RefCell::new(0), RefCell::new(0));
+        let answers = Caller::new(1)
+            .ask_together(
+                &clock,
+                Budget::CloudWatch,
+                effort(&clock),
+                &[0, 1, 2, 3],
+                async |question: &usize| {
+                    *under_way.borrow_mut() += 1;
+                    most.replace_with(|m| (*m).max(*under_way.borrow()));
+                    tokio::task::yield_now().await;
+                    *under_way.borrow_mut() -= 1;
+                    let times = &mut asked.borrow_mut()[*question];
+                    *times += 1;
+                    if *times <= throttles[*question] {
+                        return Err(throttled());
+                    }
+                    Ok(u32::try_from(*question).unwrap() * 10)
+                },
+            )
+            .await;
+        (answers, asked.into_inner(), most.into_inner())
+    }
+
+    fn told(answers: &[Result<u32, AwsError>]) -> Vec<Result<u32, ErrorClass>> {
+        let each = answers
+            .iter()
+            .map(|a| a.as_ref().map(|n| *n).map_err(|e| e.class));
+        each.collect()
+    }
+
+    #[tokio::test]
+    async fn questions_go_out_together_and_answers_keep_their_order() {
+        let (answers, asked, most) = together([0; 4]).await;
+        assert_eq!(told(&answers), [Ok(0), Ok(10), Ok(20), Ok(30)]);
+        assert_eq!((asked, most), ([1; 4], 4));
+    }
+
+    #[tokio::test]
+    async fn of_questions_that_went_out_together_only_the_throttled_are_asked_again() {
+        let (answers, asked, _) = together([0, 2, 0, 1]).await;
+        assert_eq!(told(&answers), [Ok(0), Ok(10), Ok(20), Ok(30)]);
+        assert_eq!(asked, [1, 3, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_question_refused_for_good_spares_aws_the_other_repetitions() {
+        let (answers, asked, _) = together([0, 99, 0, 99]).await;
+        let throttled = Err(ErrorClass::Throttled);
+        assert_eq!(told(&answers), [Ok(0), throttled, Ok(20), throttled]);
+        assert_eq!(asked, [1, 4, 1, 1]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A quiet cycle costs pages, not groups: DescribeReplicationGroups, DescribeCacheClusters and DescribeEvents, 100
 //! records a call. A failed page leaves the old view as it was, with the error beside it. One task owns an observer
-//! and awaits one thing at a time.
+//! and waits for one thing at a time.
 
 use super::calls::{Caller, Effort};
 use super::interest::{Ask, Interest, Scene};

@@ -1,10 +1,11 @@
-//! Asking CloudWatch what the buying policy wants, 500 metrics a call.
+//! Asking CloudWatch what the buying policy wants, 500 metrics a call, a few calls at a time.
 
+use super::calls::Effort;
 use super::interest::Ask;
 use super::pollers::Observer;
 use super::view::Asked;
 use crate::aws::limits::{Budget, Patience};
-use crate::aws::ports::{Completeness, MetricQuestion};
+use crate::aws::ports::{Completeness, MetricAnswer, MetricQuestion};
 use crate::aws::types::{AwsError, ErrorClass, Metric};
 use crate::clock::Clock;
 use crate::topology::NodeId;
@@ -15,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const QUERIES_PER_CALL: usize = 500;
 const POINTS_PER_CALL: usize = 100_800;
 const MOST_PAGES: usize = 100;
+/// Calls whose first pages are asked for together: while one answer is read, the next is on its way.
+const AT_ONCE: usize = 4;
 
 /// What a purchase brought.
 #[derive(Debug, Default)]
@@ -25,8 +28,25 @@ pub(super) struct Bought {
     pub error: Option<AwsError>,
 }
 
+/// Questions of one call, over one window.
+#[derive(Clone, Copy, Debug)]
+struct Batch<'a> {
+    window: SignedDuration,
+    questions: &'a [MetricQuestion],
+}
+
+impl Batch<'_> {
+    fn asked(&self, at: Timestamp) -> Asked {
+        Asked {
+            at,
+            from: whole_minute(at - self.window),
+            to: whole_minute(at),
+        }
+    }
+}
+
 /// One question's answer so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Answer {
     points: Vec<(Timestamp, f64)>,
     complete: bool,
@@ -42,29 +62,28 @@ impl Observer {
     ) -> Bought {
         let mut by_window = gather(self.owed.drain(..).chain(asks));
         self.forget_gone_nodes(&mut by_window);
+        let batches: Vec<Batch<'_>> = by_window.iter().flat_map(|(w, qs)| batches(*w, qs)).collect();
         let mut bought = Bought::default();
-        let mut asked_any = false;
         let mut refused = false;
-        for (window, questions) in by_window {
-            for batch in questions.chunks(batch_size(window)) {
-                asked_any = true;
-                // After a refusal the rest would be refused as well.
-                let unanswered = if refused {
-                    batch.to_vec()
-                } else {
-                    self.batch(batch, window, patience, clock, &mut bought).await
-                };
-                refused |= unanswered.len() == batch.len();
+        for some in batches.chunks(AT_ONCE) {
+            // After a refusal the rest would be refused as well.
+            let unanswered = if refused {
+                some.iter().map(|batch| batch.questions.to_vec()).collect()
+            } else {
+                self.together(some, patience, clock, &mut bought).await
+            };
+            for (batch, unanswered) in some.iter().zip(unanswered) {
+                refused |= unanswered.len() == batch.questions.len();
                 self.owed.extend(unanswered.into_iter().map(|q| Ask {
                     metric: q.metric,
                     nodes: [q.node].into(),
-                    window,
+                    window: batch.window,
                 }));
             }
         }
         if let Some(error) = &bought.error {
             self.view.metrics.error = Some(error.clone());
-        } else if asked_any {
+        } else if !batches.is_empty() {
             self.view.metrics.complete_at = Some(clock.now());
             self.view.metrics.error = None;
         }
@@ -81,36 +100,87 @@ impl Observer {
         self.view.points.retain(|node, _| standing.contains(node));
     }
 
-    /// One batch of questions over one window; those that weren't answered in full.
-    async fn batch<C: Clock>(
+    /// Some batches side by side; of each the questions that weren't answered in full.
+    async fn together<C: Clock>(
         &mut self,
-        batch: &[MetricQuestion],
-        window: SignedDuration,
+        batches: &[Batch<'_>],
         patience: Patience,
         clock: &C,
         bought: &mut Bought,
-    ) -> Vec<MetricQuestion> {
+    ) -> Vec<Vec<MetricQuestion>> {
         let at = clock.now();
-        let to = whole_minute(at);
-        let from = whole_minute(at - window);
-        let answers = match self.answers(batch, from, to, patience, clock).await {
-            Ok(answers) => answers,
-            Err(error) => {
-                bought.error = Some(error);
-                return batch.to_vec();
-            }
-        };
+        let effort = Self::effort(clock, patience);
+        let read = &self.read;
+        let firsts = self
+            .caller
+            .ask_together(clock, Budget::CloudWatch, effort, batches, |batch| {
+                let Asked { from, to, .. } = batch.asked(at);
+                read.get_metric_data(batch.questions, from, to, None)
+            })
+            .await;
+        let mut unanswered = Vec::with_capacity(batches.len());
+        for (batch, first) in batches.iter().zip(firsts) {
+            let whole = match first {
+                Ok(page) => self.further_pages(*batch, at, page, effort, clock).await,
+                Err(error) => Err(error),
+            };
+            unanswered.push(match whole {
+                Ok(answers) => self.take_over(*batch, at, answers, bought),
+                Err(error) => {
+                    bought.error.get_or_insert(error);
+                    batch.questions.to_vec()
+                }
+            });
+        }
+        unanswered
+    }
+
+    async fn further_pages<C: Clock>(
+        &mut self,
+        batch: Batch<'_>,
+        at: Timestamp,
+        first: MetricAnswer,
+        effort: Effort,
+        clock: &C,
+    ) -> Result<Vec<Answer>, AwsError> {
+        let Asked { from, to, .. } = batch.asked(at);
+        let mut answers = vec![Answer::default(); batch.questions.len()];
+        let mut page = first;
+        for _ in 1..MOST_PAGES {
+            let Some(token) = absorb(&mut answers, page) else {
+                return Ok(answers);
+            };
+            let read = &self.read;
+            page = self
+                .caller
+                .ask(clock, Budget::CloudWatch, effort, || {
+                    read.get_metric_data(batch.questions, from, to, Some(&token))
+                })
+                .await?;
+        }
+        absorb(&mut answers, page);
+        Ok(answers)
+    }
+
+    /// Into the view with what was answered; the rest comes back.
+    fn take_over(
+        &mut self,
+        batch: Batch<'_>,
+        at: Timestamp,
+        answers: Vec<Answer>,
+        bought: &mut Bought,
+    ) -> Vec<MetricQuestion> {
         let mut unanswered = Vec::new();
-        for (question, answer) in batch.iter().zip(answers) {
+        for (question, answer) in batch.questions.iter().zip(answers) {
             if !answer.complete {
                 bought.error.get_or_insert_with(incomplete);
                 unanswered.push(question.clone());
                 continue;
             }
             let log = self.view.points.entry(question.node.clone()).or_default();
-            log.absorb(question.metric, Asked { at, from, to }, &answer.points);
+            log.absorb(question.metric, batch.asked(at), &answer.points);
         }
-        let asked: BTreeSet<&NodeId> = batch.iter().map(|q| &q.node).collect();
+        let asked: BTreeSet<&NodeId> = batch.questions.iter().map(|q| &q.node).collect();
         let of_asked = self.view.groups.iter().filter(|(_, seen)| {
             let members = &seen.value.member_clusters;
             members.iter().any(|node| asked.contains(node))
@@ -118,39 +188,22 @@ impl Observer {
         bought.groups.extend(of_asked.map(|(id, _)| id.clone()));
         unanswered
     }
+}
 
-    async fn answers<C: Clock>(
-        &mut self,
-        batch: &[MetricQuestion],
-        from: Timestamp,
-        to: Timestamp,
-        patience: Patience,
-        clock: &C,
-    ) -> Result<Vec<Answer>, AwsError> {
-        let effort = Self::effort(clock, patience);
-        let mut answers: Vec<Answer> = batch.iter().map(|_| Answer::default()).collect();
-        let mut token: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let read = &self.read;
-            let page = self
-                .caller
-                .ask(clock, Budget::CloudWatch, effort, || {
-                    read.get_metric_data(batch, from, to, token.as_deref())
-                })
-                .await?;
-            for result in page.results {
-                if let Some(answer) = answers.get_mut(result.question) {
-                    answer.points.extend(result.points);
-                    answer.complete = result.completeness == Completeness::Complete;
-                }
-            }
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
+/// The token of the next page, if there is one.
+fn absorb(answers: &mut [Answer], page: MetricAnswer) -> Option<String> {
+    for result in page.results {
+        if let Some(answer) = answers.get_mut(result.question) {
+            answer.points.extend(result.points);
+            answer.complete = result.completeness == Completeness::Complete;
         }
-        Ok(answers)
     }
+    page.next_token
+}
+
+fn batches(window: SignedDuration, questions: &[MetricQuestion]) -> impl Iterator<Item = Batch<'_>> {
+    let some = questions.chunks(batch_size(window));
+    some.map(move |questions| Batch { window, questions })
 }
 
 /// Questions by window, each once.

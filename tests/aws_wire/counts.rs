@@ -97,3 +97,34 @@ async fn six_thousand_metrics_are_asked_in_batches_of_five_hundred() {
     assert_eq!(asked, aws.sim.state().metrics_requested);
     assert_eq!(observer.view().points.len(), 3_000);
 }
+
+#[tokio::test]
+async fn while_cloudwatch_refuses_a_fleet_asks_for_little_and_gets_all_of_it_afterwards() {
+    let aws = Aws::new(&world(500)).await;
+    let clock = aws.clock();
+    let mut observer = aws.observer();
+    observer.survey(&Wanted::default(), &clock).await.unwrap();
+    let all = Wanted {
+        groups: observer.view().groups.keys().cloned().collect(),
+        ..Wanted::default()
+    };
+    aws.sim.advance(SignedDuration::from_secs(66)).await.unwrap();
+    let bought_in = async |observer: &mut evenkeel::observe::Observer| {
+        let mark = aws.sim.mark();
+        let changes = observer.poll_due(&all, &clock).await;
+        let calls = aws.operations_since(mark);
+        let calls = calls.iter().filter(|op| *op == "GetMetricData").count();
+        (calls, changes.errors.len())
+    };
+    aws.fault("{operation: GetMetricData, error: {code: AccessDenied, status: 403}}");
+    let (calls, errors) = bought_in(&mut observer).await;
+    // Those that went out together.
+    assert_eq!((calls, errors), (4, 1));
+    assert_eq!(observer.view().points.len(), 0);
+    aws.sim.clear_faults();
+    aws.sim.advance(SignedDuration::from_secs(66)).await.unwrap();
+    let (calls, errors) = bought_in(&mut observer).await;
+    assert!(calls >= 6, "{calls}");
+    assert_eq!(errors, 0);
+    assert_eq!(observer.view().points.len(), 3_000);
+}

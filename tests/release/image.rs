@@ -56,6 +56,8 @@ fn its_configuration_is_what_the_chart_and_people_rely_on() {
     assert_eq!(config["User"], "65532:65532");
     assert_eq!(config["Entrypoint"], json!(["/usr/local/bin/evenkeel"]));
     assert_eq!(config["Cmd"], json!(null));
+    let set = config["Env"].as_array().unwrap();
+    assert!(set.contains(&json!("MALLOC_ARENA_MAX=1")), "{set:?}");
     assert_eq!(config["ExposedPorts"], json!(null));
     assert_eq!(image.config["os"], "linux");
     assert_eq!(image.config["architecture"], architecture());
