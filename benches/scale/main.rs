@@ -43,7 +43,8 @@ async fn main() {
     let started = SystemClock.now();
     let controller = Controller::start(&fleet, &sim);
     let first = fleet.first_status(&kube, started).await;
-    eprintln!("every one has a status: {first:?}");
+    let ratio = first.as_secs_f64() / fleet.created_in.as_secs_f64();
+    eprintln!("every one has a status: {first:.1?}, {ratio:.1} times what creating them took");
     tokio::time::sleep(SETTLES).await;
     let (rss, peak) = controller.memory();
     let (calls_before, writes_before) = (sim.mark(), fleet.writes(&kube));
@@ -76,7 +77,7 @@ async fn main() {
     row(
         "the same, in times of what the API server took to create them",
         "",
-        format!("{:.1} ×", first.as_secs_f64() / fleet.created_in.as_secs_f64()),
+        format!("{ratio:.1} ×"),
     );
     row(
         "resident memory, quiet",
