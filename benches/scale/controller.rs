@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 /// Prometheus asks this often: twice as often as the chart's ServiceMonitor has it do.
 const SCRAPE: Duration = Duration::from_secs(15);
 
+/// `USER_HZ` of Linux.
+const TICKS_A_SECOND: f64 = 100.0;
+
 /// What the image sets for the process.
 fn environment_of_the_image() -> Vec<(&'static str, &'static str)> {
     let lines = include_str!("../../Dockerfile").lines();
@@ -72,6 +75,15 @@ impl Controller {
             kib.unwrap_or_default() / 1024.0
         };
         (mib("VmRSS"), mib("VmHWM"))
+    }
+
+    /// Seconds of processor time used so far.
+    pub fn cpu(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name, which may hold spaces: state, ten others, user and system time (proc(5)).
+        let (_, fields) = text.rsplit_once(')').unwrap();
+        let times = fields.split_whitespace().skip(11).take(2);
+        times.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_A_SECOND
     }
 
     /// SIGTERM; panics with the end of the log unless it ends well.

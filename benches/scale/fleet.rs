@@ -5,7 +5,7 @@ use evenkeel_testkit::{Access, KubeRig};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
-use kube::api::{DynamicObject, ListParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -81,6 +81,26 @@ impl Fleet {
         assert_eq!(ready, STACKS, "the first status is not a full one");
         let last = first.into_values().max().unwrap();
         last.duration_since(started).try_into().unwrap()
+    }
+
+    /// Deletes every HAStack, and waits until they are gone.
+    pub async fn delete(&self) {
+        let all = ListParams::default();
+        let asked = self
+            .stacks
+            .delete_collection(&DeleteParams::default(), &all)
+            .await;
+        asked.unwrap();
+        while !self
+            .stacks
+            .list(&all.clone().limit(1))
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// When the controller wrote each HAStack's first status, its record aside.

@@ -28,6 +28,8 @@ const SPEED: f64 = 20.0;
 /// Metrics of the first hours have been bought and everything has been written by then.
 const SETTLES: Duration = Duration::from_secs(150);
 const QUIET: Duration = Duration::from_mins(3);
+/// Without HAStacks there is little to begin with; the first scrape is over by then.
+const STARTS: Duration = Duration::from_secs(20);
 
 #[tokio::main]
 async fn main() {
@@ -47,12 +49,13 @@ async fn main() {
     eprintln!("every one has a status: {first:.1?}, {ratio:.1} times what creating them took");
     tokio::time::sleep(SETTLES).await;
     let (rss, peak) = controller.memory();
-    let (calls_before, writes_before) = (sim.mark(), fleet.writes(&kube));
+    let (calls_before, writes_before, cpu_before) = (sim.mark(), fleet.writes(&kube), controller.cpu());
     tokio::time::sleep(QUIET).await;
     let per_minute = |count: usize| {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         f64::from(count) / (QUIET.as_secs_f64() / 60.0)
     };
+    let cores = (controller.cpu() - cpu_before) / QUIET.as_secs_f64();
     let calls = sim.calls_since(calls_before).len();
     let writes = fleet.writes(&kube) - writes_before;
     controller.stop().await;
@@ -63,6 +66,12 @@ async fn main() {
     let controller = Controller::start(&fleet, &sim);
     let delays = trials::run(&sim, trials).await;
     let (rss_busy, _) = controller.memory();
+    controller.stop().await;
+
+    fleet.delete().await;
+    let controller = Controller::start(&fleet, &sim);
+    tokio::time::sleep(STARTS).await;
+    let (rss_empty, _) = controller.memory();
     controller.stop().await;
 
     let row = |what: &str, goal: &str, value: String| println!("| {what} | {goal} | {value} |");
@@ -89,6 +98,12 @@ async fn main() {
         "",
         format!("{rss_busy:.1} MiB"),
     );
+    row(
+        "resident memory without a HAStack",
+        "",
+        format!("{rss_empty:.1} MiB"),
+    );
+    row("processor cores in use, quiet", "", format!("{cores:.3}"));
     row(
         "AWS calls in a quiet minute",
         "",
