@@ -1,7 +1,7 @@
 //! A thousand HAStacks on a real API server, one for each group of examples/world-fleet.yaml.
 
 use evenkeel::clock::{Clock as _, Stopwatch, SystemClock};
-use evenkeel_testkit::{Access, KubeRig};
+use evenkeel_testkit::{Access, KubeRig, until};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
@@ -85,22 +85,10 @@ impl Fleet {
 
     /// Deletes every HAStack, and waits until they are gone.
     pub async fn delete(&self) {
-        let all = ListParams::default();
-        let asked = self
-            .stacks
-            .delete_collection(&DeleteParams::default(), &all)
-            .await;
-        asked.unwrap();
-        while !self
-            .stacks
-            .list(&all.clone().limit(1))
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-        {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let (params, all) = (DeleteParams::default(), ListParams::default());
+        self.stacks.delete_collection(&params, &all).await.unwrap();
+        let gone = async || self.stacks.list(&all).await.unwrap().items.is_empty();
+        until("no HAStack", 60, gone).await.unwrap();
     }
 
     /// When the controller wrote each HAStack's first status, its record aside.

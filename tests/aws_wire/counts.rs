@@ -1,7 +1,7 @@
 //! What a quiet cycle costs: pages, not groups.
 
 use crate::support::{Aws, most_within};
-use evenkeel::observe::Wanted;
+use evenkeel::observe::{Observer, Wanted};
 use jiff::SignedDuration;
 use rstest::rstest;
 use std::collections::BTreeMap;
@@ -72,24 +72,32 @@ async fn a_quiet_cycle_costs_pages_whatever_the_number_of_groups(
     assert!(most_within(&calls, SignedDuration::from_secs(10)) <= 180);
 }
 
-#[tokio::test]
-async fn six_thousand_metrics_are_asked_in_batches_of_five_hundred() {
+/// 500 groups whose metrics are wanted, and due, for the first time.
+async fn listed_but_not_measured() -> (Aws, Observer, Wanted) {
     let aws = Aws::new(&world(500)).await;
-    let clock = aws.clock();
     let mut observer = aws.observer();
-    observer.survey(&Wanted::default(), &clock).await.unwrap();
+    observer.survey(&Wanted::default(), &aws.clock()).await.unwrap();
     let all = Wanted {
         groups: observer.view().groups.keys().cloned().collect(),
         ..Wanted::default()
     };
     aws.sim.advance(SignedDuration::from_secs(66)).await.unwrap();
+    (aws, observer, all)
+}
+
+/// Polls; how many calls asked for metrics, and how many errors that brought.
+async fn purchase(aws: &Aws, observer: &mut Observer, wanted: &Wanted) -> (usize, usize) {
     let mark = aws.sim.mark();
-    observer.poll_due(&all, &clock).await;
-    let calls = aws
-        .operations_since(mark)
-        .iter()
-        .filter(|op| *op == "GetMetricData")
-        .count();
+    let changes = observer.poll_due(wanted, &aws.clock()).await;
+    let calls = aws.operations_since(mark);
+    let calls = calls.iter().filter(|op| *op == "GetMetricData").count();
+    (calls, changes.errors.len())
+}
+
+#[tokio::test]
+async fn six_thousand_metrics_are_asked_in_batches_of_five_hundred() {
+    let (aws, mut observer, all) = listed_but_not_measured().await;
+    let (calls, _) = purchase(&aws, &mut observer, &all).await;
     let asked = aws.stats.snapshot().metrics_requested;
     // 3,000 nodes: at start each is asked for its role and sign of life.
     assert!(asked >= 3_000, "{asked} metrics");
@@ -100,30 +108,15 @@ async fn six_thousand_metrics_are_asked_in_batches_of_five_hundred() {
 
 #[tokio::test]
 async fn while_cloudwatch_refuses_a_fleet_asks_for_little_and_gets_all_of_it_afterwards() {
-    let aws = Aws::new(&world(500)).await;
-    let clock = aws.clock();
-    let mut observer = aws.observer();
-    observer.survey(&Wanted::default(), &clock).await.unwrap();
-    let all = Wanted {
-        groups: observer.view().groups.keys().cloned().collect(),
-        ..Wanted::default()
-    };
-    aws.sim.advance(SignedDuration::from_secs(66)).await.unwrap();
-    let bought_in = async |observer: &mut evenkeel::observe::Observer| {
-        let mark = aws.sim.mark();
-        let changes = observer.poll_due(&all, &clock).await;
-        let calls = aws.operations_since(mark);
-        let calls = calls.iter().filter(|op| *op == "GetMetricData").count();
-        (calls, changes.errors.len())
-    };
+    let (aws, mut observer, all) = listed_but_not_measured().await;
     aws.fault("{operation: GetMetricData, error: {code: AccessDenied, status: 403}}");
-    let (calls, errors) = bought_in(&mut observer).await;
+    let (calls, errors) = purchase(&aws, &mut observer, &all).await;
     // Those that went out together.
     assert_eq!((calls, errors), (4, 1));
     assert_eq!(observer.view().points.len(), 0);
     aws.sim.clear_faults();
     aws.sim.advance(SignedDuration::from_secs(66)).await.unwrap();
-    let (calls, errors) = bought_in(&mut observer).await;
+    let (calls, errors) = purchase(&aws, &mut observer, &all).await;
     assert!(calls >= 6, "{calls}");
     assert_eq!(errors, 0);
     assert_eq!(observer.view().points.len(), 3_000);
