@@ -509,6 +509,34 @@ async fn what_cloudwatch_did_not_answer_is_asked_again() {
 }
 
 #[tokio::test]
+async fn points_on_many_pages_are_the_same_points() {
+    let aws = Aws::new(NEXTGEN).await;
+    let clock = aws.clock();
+    aws.sim.advance(SignedDuration::from_mins(30)).await.unwrap();
+    let wanted = wanted(&["sessions"]);
+    let bought = async || {
+        let mut observer = aws.observer();
+        let mark = aws.sim.mark();
+        let changes = observer.survey(&wanted, &clock).await.unwrap();
+        assert_eq!(changes.errors, []);
+        let points = observer.view().points.clone();
+        let series: Vec<_> = points
+            .into_values()
+            .map(|log| (log.is_master, log.replication_lag))
+            .collect();
+        let calls = aws.operations_since(mark);
+        let calls = calls.iter().filter(|op| *op == "GetMetricData").count();
+        (series, calls)
+    };
+    let (whole, one) = bought().await;
+    aws.fault("{operation: GetMetricData, shortPages: 50}");
+    let (paged, many) = bought().await;
+    assert_eq!(whole.len(), 4);
+    assert_eq!(paged, whole);
+    assert!(many >= one + 4, "{many} calls instead of {one}");
+}
+
+#[tokio::test]
 async fn an_unreadable_account_stops_nothing() {
     let aws = Aws::new(NEXTGEN).await;
     let clock = aws.clock();

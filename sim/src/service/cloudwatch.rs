@@ -153,6 +153,10 @@ pub fn dispatch(ctx: &mut Ctx<'_>, action: &str, input: serde_json::Value) -> Re
             )));
         }
     };
+    let limit = ctx
+        .quirks
+        .page_limit
+        .map_or(limit, |short| limit.min(short.max(1)));
     let ascending = request.scan_by == Some(ScanBy::TimestampAscending);
     let mut results = Vec::new();
     for query in request
