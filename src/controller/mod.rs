@@ -82,7 +82,9 @@ pub enum ControllerError {
 
 /// How often a process that doesn't lead looks whether it does.
 const LOOK: Duration = Duration::from_millis(200);
-/// Events still to be told when the process ends get this long.
+/// The breaker's ConfigMap that isn't made yet when the process ends gets this long.
+const LAST_STOP: Duration = Duration::from_secs(5);
+/// Events still to be told get this long.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 struct Controller {
@@ -155,7 +157,7 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
         cache,
         accounts,
         standing,
-        stop,
+        stop: stop.clone(),
         board,
         sink,
         own_namespace,
@@ -170,9 +172,10 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
         task = tasks.join_next() => Err(task_ended(task)),
         _ = &mut telling => Err(ControllerError::TaskEnded("tells Events")),
     };
-    // The last Events, then the lease: whoever comes next need not wait.
+    // The breaker's stop, the last Events, then the lease: whoever comes next need not wait.
     drop(controller);
     if ended.is_ok() {
+        let _ = tokio::time::timeout(LAST_STOP, stop.store()).await;
         let _ = tokio::time::timeout(LAST_EVENTS, telling).await;
     }
     if matches!(ended, Ok(End::Asked)) {

@@ -29,6 +29,10 @@ pub struct Stop {
     known: Mutex<Known>,
     /// Told whenever it is set or lifted.
     pub changed: Notify,
+    /// Told when the breaker trips: its ConfigMap is made at once.
+    trips: Notify,
+    /// Told when that is made.
+    stored: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +51,8 @@ impl Stop {
             namespace: namespace.to_owned(),
             known: Mutex::new(Known::default()),
             changed: Notify::new(),
+            trips: Notify::new(),
+            stored: Notify::new(),
         }
     }
 
@@ -100,15 +106,27 @@ impl Stop {
     /// Sets it at once in this process; [`run`] makes the ConfigMap.
     pub fn trip(&self, reason: &str) {
         self.lock().tripped = Some(reason.to_owned());
+        self.trips.notify_one();
     }
 
-    /// Takes in what was read. `sent` is from before the request.
-    fn take(&self, sent: Stopwatch, found: Option<&ConfigMap>) {
+    /// Waits until the breaker's ConfigMap is made, if it tripped: a process that ended before would take the stop with it.
+    pub async fn store(&self) {
+        while self.lock().tripped.is_some() {
+            self.stored.notified().await;
+        }
+    }
+
+    /// The ConfigMap is there, whoever made it.
+    fn is_stored(&self, reason: &str) {
         let mut known = self.lock();
-        let set = found.map(|map| {
-            let reason = map.data.as_ref().and_then(|d| d.get(REASON));
-            self.sentence(reason.map(String::as_str))
-        });
+        known.tripped = None;
+        if known.set.is_none() {
+            self.change(&mut known, Some(self.sentence(Some(reason))));
+        }
+        self.stored.notify_one();
+    }
+
+    fn change(&self, known: &mut Known, set: Option<String>) {
         if set != known.set {
             if let Some(reason) = &set {
                 tracing::warn!(reason, "The stop switch is set: nothing is changed in AWS");
@@ -118,6 +136,16 @@ impl Stop {
             self.changed.notify_one();
         }
         known.set = set;
+    }
+
+    /// Takes in what was read. `sent` is from before the request.
+    fn take(&self, sent: Stopwatch, found: Option<&ConfigMap>) {
+        let mut known = self.lock();
+        let set = found.map(|map| {
+            let reason = map.data.as_ref().and_then(|d| d.get(REASON));
+            self.sentence(reason.map(String::as_str))
+        });
+        self.change(&mut known, set);
         known.read = Some(sent);
         known.trouble = None;
     }
@@ -142,7 +170,10 @@ pub async fn run(client: Client, stop: Arc<Stop>) {
                 known.trouble = Some(text);
             }
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.trips.notified() => {}
+        }
     }
 }
 
@@ -152,7 +183,7 @@ async fn write_if_tripped(api: &Api<ConfigMap>, stop: &Stop, is_there: bool) {
     };
     if is_there {
         // It is set already, by a person or by us.
-        stop.lock().tripped = None;
+        stop.is_stored(&reason);
         return;
     }
     let map = ConfigMap {
@@ -160,11 +191,11 @@ async fn write_if_tripped(api: &Api<ConfigMap>, stop: &Stop, is_there: bool) {
             name: Some(NAME.to_owned()),
             ..ObjectMeta::default()
         },
-        data: Some([(REASON.to_owned(), reason)].into()),
+        data: Some([(REASON.to_owned(), reason.clone())].into()),
         ..ConfigMap::default()
     };
     match ask(api.create(&PostParams::default(), &map)).await {
-        Ok(_) | Err(Failure::Conflict(_)) => {}
+        Ok(_) | Err(Failure::Conflict(_)) => stop.is_stored(&reason),
         Err(error) => {
             tracing::error!(%error, "The breaker's ConfigMap can't be made; acting stays stopped here");
         }
@@ -220,5 +251,9 @@ mod tests {
         assert_eq!(stop.forbids().as_deref(), Some(told));
         stop.take(Stopwatch::start(), None);
         assert_eq!(stop.set().as_deref(), Some(told));
+        stop.is_stored("5 actions in a row failed");
+        assert_eq!(stop.set().as_deref(), Some(told), "also until it is read again");
+        stop.take(Stopwatch::start(), None);
+        assert_eq!(stop.set(), None, "a person deleted it");
     }
 }
