@@ -9,11 +9,14 @@ WORKDIR /src
 # Crates of others, compiled for empty sources of our own: built anew only when a manifest or Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 COPY core/Cargo.toml core/
+COPY core/tests/support/Cargo.toml core/tests/support/
+COPY examples/demo/Cargo.toml examples/demo/
 COPY sim/Cargo.toml sim/
 COPY testkit/Cargo.toml testkit/
-RUN mkdir -p src core/src core/benches sim/src testkit/src benches/scale \
-    && touch src/lib.rs core/src/lib.rs sim/src/lib.rs testkit/src/lib.rs core/benches/plan.rs benches/scale/main.rs \
-    && echo 'fn main() {}' > src/main.rs \
+COPY tests/support/Cargo.toml tests/support/
+RUN mkdir -p src core/src core/benches core/tests/support/src sim/src testkit/src tests/support/src benches/scale \
+    && touch src/lib.rs core/src/lib.rs core/tests/support/src/lib.rs sim/src/lib.rs testkit/src/lib.rs tests/support/src/lib.rs core/benches/plan.rs benches/scale/main.rs \
+    && echo 'fn main() {}' > src/main.rs && cp src/main.rs examples/demo/ \
     && cargo build --locked --release --package evenkeel --bin evenkeel \
     && cargo clean --locked --release --package evenkeel --package evenkeel-core
 

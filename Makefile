@@ -12,11 +12,13 @@ help: ## List the doors, this one too
 
 demo: ## Lose a zone and heal, on a simulated AWS: no account, no Kubernetes, under 90 s after the build
 	@hack/prerequisites rust
-	$(CARGO) run --quiet --example demo
+	@hack/first-build "the demo" 5
+	$(CARGO) run --locked --package evenkeel-demo
 
 run: ## Run evenkeel from the source tree: make run ARGS="plan -f examples/nextgen-commerce.yaml"
 	@hack/prerequisites rust
-	$(CARGO) run --quiet -- $(ARGS)
+	@hack/first-build evenkeel 5
+	$(CARGO) run --locked -- $(ARGS)
 
 dev-cluster: ## A real Kubernetes API server, a simulated AWS and the controller, in the foreground; prints how to reach them
 	@hack/prerequisites rust
@@ -41,7 +43,7 @@ bench: ## Measure judging and planning (criterion), and the controller with 1,00
 
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust
-	"$$(hack/cargo-tool cargo-deny 0.20.2)" --all-features check advisories
+	"$$(hack/cargo-tool cargo-deny 0.20.2 --debug)" --all-features check advisories
 
 release-dry-run: ## Build everything that a release ships into target/release-dry-run, then install from there
 	@hack/prerequisites rust python go image

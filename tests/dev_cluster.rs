@@ -6,6 +6,7 @@
 use evenkeel::clock::Stopwatch;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -21,14 +22,25 @@ struct DevCluster {
     child: Child,
     /// What it told to type into another terminal.
     lines: Vec<String>,
+    _programs: tempfile::TempDir,
 }
 
 impl DevCluster {
     fn start() -> Self {
-        let programs = Path::new(env!("CARGO_BIN_EXE_evenkeel")).parent().unwrap();
+        let programs = tempfile::tempdir().unwrap();
+        for name in ["evenkeel", "evenkeel-sim"] {
+            symlink(evenkeel_test_support::program(name), programs.path().join(name)).unwrap();
+        }
+        // The cluster itself is no program that is released.
+        let evenkeel = Path::new(env!("CARGO_BIN_EXE_evenkeel"));
+        symlink(
+            evenkeel.with_file_name("dev-cluster"),
+            programs.path().join("dev-cluster"),
+        )
+        .unwrap();
         let mut child = Command::new("hack/dev-cluster")
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("EVENKEEL_PROGRAMS", programs)
+            .env("EVENKEEL_PROGRAMS", programs.path())
             .env("EVENKEEL_SIM_SPEED", SPEED)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -50,7 +62,11 @@ impl DevCluster {
         }
         // What the controller says must be read, or it would wait for a reader.
         thread::spawn(move || told.for_each(drop));
-        Self { child, lines }
+        Self {
+            child,
+            lines,
+            _programs: programs,
+        }
     }
 
     /// Types the first printed line that holds these words, after the exports.

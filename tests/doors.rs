@@ -36,13 +36,17 @@ impl Machine {
 
     /// Runs a script of the repository here.
     fn run(&self, script: &str, arguments: &[&str], more_path: &str) -> Output {
-        Command::new(real("bash"))
+        self.command(script, arguments, more_path).output().unwrap()
+    }
+
+    fn command(&self, script: &str, arguments: &[&str], more_path: &str) -> Command {
+        let mut command = Command::new(real("bash"));
+        command
             .arg(Path::new(ROOT).join(script))
             .args(arguments)
             .env_clear()
-            .env("PATH", format!("{}{more_path}", self.folder.path().display()))
-            .output()
-            .unwrap()
+            .env("PATH", format!("{}{more_path}", self.folder.path().display()));
+        command
     }
 
     /// What `hack/prerequisites` misses here, one entry each.
@@ -235,9 +239,16 @@ fn every_door_looks_for_its_prerequisites_first() {
 fn ci(lint: i32, test: &str, code: i32) -> (Option<i32>, String) {
     let script =
         format!("case $1 in lint) exit {lint} ;; test) printf '{test}'; exit {code} ;; *) exit 99 ;; esac");
-    let output = Machine::with(&[])
+    let machine = Machine::with(&[])
         .and("make", &script)
-        .run(".ci/run", &[], &format!(":{PATH}"));
+        .and("rustc", "echo rustc 1.95.0");
+    let output = machine
+        .command(".ci/run", &[], &format!(":{PATH}"))
+        // Neither what is kept for the next checkout nor the times of this very run are touched.
+        .env("HOME", machine.folder.path())
+        .env("CARGO_TARGET_DIR", machine.folder.path().join("target"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     (
         output.status.code(),
@@ -262,4 +273,144 @@ fn ci_ends_with_one_line_that_adds_up_every_runner() {
 fn ci_fails_when_lint_fails_and_runs_no_test_then() {
     let (code, last) = ci(2, "test result: ok. 12 passed; 0 failed; 0 ignored;\\n", 0);
     assert_eq!((code, last.as_str()), (Some(2), "0 passed, 0 failed, 0 skipped"));
+}
+
+/// What `.ci/run` says of steps that took so many seconds.
+fn told_of(steps: &[(&str, u32)]) -> String {
+    let target = tempfile::tempdir().unwrap();
+    let notes: String = steps
+        .iter()
+        .map(|(step, wall)| {
+            format!("{{\"at\": 2, \"kept\": false, \"step\": \"{step}\", \"wall\": {wall}, \"cpu\": 1}}\n")
+        })
+        .collect();
+    // What was noted before the run is none of its business.
+    let before = "{\"at\": 0, \"kept\": false, \"step\": \"of another run\", \"wall\": 9000, \"cpu\": 1}\n";
+    fs::write(
+        target.path().join("check-times.jsonl"),
+        format!("{before}{notes}"),
+    )
+    .unwrap();
+    let document = target.path().join("test-time.md");
+    let rows = "| step | wall, s | CPU, s |\n|---|--:|--:|\n| cargo clippy | 100 | 1 |\n| tests | 450 | 1 |\n| build | 300 | 1 |\n";
+    fs::write(&document, rows).unwrap();
+    let output = Command::new(Path::new(ROOT).join("hack/test-time"))
+        .args(["steps", "1"])
+        .env("CARGO_TARGET_DIR", target.path())
+        .env("TEST_TIME_DOCUMENT", &document)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn ci_says_how_long_each_step_took_and_warns_above_fifty_minutes_of_what_grew_most() {
+    let told = told_of(&[("tests", 2900), ("step that nobody measured", 90)]);
+    assert!(told.contains("step that nobody measured"), "{told}");
+    assert!(
+        !told.contains("of another run") && !told.contains("WARNING"),
+        "{told}"
+    );
+
+    // The machine is twice as slow, which explains the tests and the build.
+    let grown = [
+        ("build", 600),
+        ("cargo clippy", 1300),
+        ("tests", 900),
+        ("step that nobody measured", 700),
+    ];
+    let told = told_of(&grown);
+    let warning = told.lines().find(|line| line.starts_with("WARNING")).unwrap();
+    assert!(
+        warning.contains("took 58 minutes and should take at most 50"),
+        "{warning}"
+    );
+    let place = |step: &str| {
+        warning
+            .find(step)
+            .unwrap_or_else(|| panic!("{step} is not in {warning}"))
+    };
+    assert!(
+        place("cargo clippy") < place("step that nobody measured"),
+        "{warning}"
+    );
+}
+
+/// Runs `hack/dependency-cache` for this target folder.
+fn cache(what: &str, target: &Path, kept: &Path) -> String {
+    let output = Command::new(Path::new(ROOT).join("hack/dependency-cache"))
+        .arg(what)
+        .env("CARGO_TARGET_DIR", target)
+        .env("XDG_CACHE_HOME", kept)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The files below a folder, sorted.
+fn files(folder: &Path) -> Vec<String> {
+    let output = Command::new("find")
+        .args([".", "-type", "f"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let mut names: Vec<String> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(String::from)
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_kept_for_the_next_checkout_is_of_other_people_and_taken_only_into_an_empty_folder() {
+    let (first, kept, next) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
+    assert!(cache("save", first.path(), kept.path()).contains("nothing to keep"));
+    for profile in ["debug", "release"] {
+        for file in [
+            ".fingerprint/serde-11aa/lib-serde",
+            ".fingerprint/evenkeel-22bb/test-integration-test-judge",
+            ".fingerprint/evenkeel-core-33cc/lib-evenkeel_core",
+            "deps/libserde-11aa.rlib",
+            "deps/judge-22bb",
+            "deps/libevenkeel_core-33cc.rlib",
+            "build/serde-11aa/output",
+            "evenkeel",
+        ] {
+            let path = first.path().join(profile).join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+    }
+    assert!(cache("restore", next.path(), kept.path()).contains("nothing is kept"));
+    assert!(cache("save", first.path(), kept.path()).contains("dependencies kept in"));
+    assert!(cache("save", first.path(), kept.path()).contains("kept already"));
+    assert!(cache("restore", first.path(), kept.path()).contains("has its own"));
+    assert!(cache("restore", next.path(), kept.path()).contains("taken from"));
+    let of = |profile: &str| {
+        [
+            "fingerprint/serde-11aa/lib-serde",
+            "build/serde-11aa/output",
+            "deps/libserde-11aa.rlib",
+        ]
+        .map(|file| format!("./{profile}/{file}").replace("fingerprint", ".fingerprint"))
+    };
+    let mut wanted = [of("debug"), of("release")].concat();
+    wanted.sort();
+    assert_eq!(files(next.path()), wanted);
 }

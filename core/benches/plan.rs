@@ -3,18 +3,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../tests/planner/random.rs"]
-#[allow(dead_code, clippy::cast_possible_truncation)]
-mod random;
-#[path = "../tests/planner/stage.rs"]
-#[allow(dead_code, clippy::panic)]
-mod stage;
-
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Mode, Objectives};
 use evenkeel_core::plan::{Fleet, History, Input, Intent, Purpose, plan};
 use evenkeel_core::topology::shorthand::topology;
 use evenkeel_core::topology::{SmallMap, StackName, Topology};
+use evenkeel_core_test_support::{random, stage};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::hint::black_box;

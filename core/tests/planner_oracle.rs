@@ -1,28 +1,13 @@
 //! The planner against an oracle that tries everything.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#[path = "planner/oracle.rs"]
-#[allow(dead_code, clippy::cast_possible_wrap)]
-mod oracle;
-#[path = "planner/random.rs"]
-#[allow(dead_code, clippy::cast_possible_truncation)]
-mod random;
-#[path = "planner/solver.rs"]
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap
-)]
-mod solver;
-#[path = "planner/stage.rs"]
-#[allow(dead_code)]
-mod stage;
 
 use evenkeel_core::plan::{Action, ActionKind};
 use evenkeel_core::topology::ShardId;
-use oracle::Oracle;
-use random::{Shape, draw};
-use stage::Stage;
+use evenkeel_core_test_support::oracle::Oracle;
+use evenkeel_core_test_support::random::{Shape, draw};
+use evenkeel_core_test_support::solver;
+use evenkeel_core_test_support::stage::{self, Stage};
 
 /// The steps of a plan, shard by shard.
 fn by_shard(actions: &[Action]) -> Vec<(ShardId, ActionKind)> {

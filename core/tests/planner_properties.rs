@@ -1,23 +1,14 @@
 //! What holds of every plan, over many random stacks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#[path = "planner/oracle.rs"]
-#[allow(dead_code, clippy::cast_possible_wrap)]
-mod oracle;
-#[path = "planner/random.rs"]
-#[allow(dead_code, clippy::cast_possible_truncation)]
-mod random;
-#[path = "planner/stage.rs"]
-#[allow(dead_code)]
-mod stage;
 
 use evenkeel_core::plan::goals::Violations;
 use evenkeel_core::plan::place::options::Cost;
 use evenkeel_core::plan::{Action, ActionClass, ActionKind, Proposal};
 use evenkeel_core::topology::{Health, NodeId, Role, ShardId, ZoneName};
-use oracle::Oracle;
-use random::{Dice, Drawn, Shape, draw};
-use stage::{Stage, expected_winner, say, spoken};
+use evenkeel_core_test_support::oracle::Oracle;
+use evenkeel_core_test_support::random::{Dice, Drawn, Shape, draw};
+use evenkeel_core_test_support::stage::{Stage, expected_winner, say, spoken};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Half of the stacks are small and odd, half are larger and mostly sound.

@@ -5,13 +5,10 @@
 //! and a skew of at most 1 allowed, unless the row says otherwise.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#[path = "planner/stage.rs"]
-#[allow(dead_code)]
-mod stage;
 
 use evenkeel_core::plan::intent::CacheIntent;
 use evenkeel_core::topology::{Component, Gap, Manager, ResourceStatus, Switch};
-use stage::{NOW, Stage, spoken};
+use evenkeel_core_test_support::stage::{NOW, Stage, spoken};
 
 struct Row {
     name: &'static str,

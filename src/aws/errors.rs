@@ -407,5 +407,4 @@ fn no_credentials(message: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "errors_tests.rs"]
 mod tests;

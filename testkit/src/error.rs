@@ -13,7 +13,7 @@ pub enum RigError {
     #[error("could not run {program}: {source}")]
     Run { program: String, source: std::io::Error },
     #[error("hack/{0} failed, see its output above")]
-    Script(&'static str),
+    Script(String),
     #[error("could not make a key")]
     Key,
     #[error("no free port between {0} and {1}")]

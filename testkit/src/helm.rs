@@ -1,6 +1,6 @@
 //! Helm, in both of its major versions that are in use.
 
-use crate::{Ran, RigError, helm_tools};
+use crate::{Ran, RigError, go_tool};
 use std::path::Path;
 use tokio::process::Command;
 
@@ -28,7 +28,7 @@ impl Helm {
 
     /// Without the developer's own settings, plug-ins and clusters.
     pub(crate) fn command(self, home: &Path) -> Result<Command, RigError> {
-        let mut command = Command::new(helm_tools()?.join(self.name()));
+        let mut command = Command::new(go_tool(self.name())?);
         command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
         Ok(command)
     }

@@ -3,8 +3,8 @@
 //! [`KubeRig`] starts the two on free ports in a temporary folder and stops them whatever happens: on drop, on a
 //! panic, and when the process that holds the rig is killed. It hands out identities ([`Access`]: the administrator,
 //! ServiceAccounts by TokenRequest), tells who asked what ([`AuditLog`]), and disturbs the server on request (pause,
-//! kill, restart, forget history). The programs come from `hack/kube-assets`, and [`Helm`] from `hack/helm-tools`. [`Monitoring`] starts
-//! Prometheus and Alertmanager likewise.
+//! kill, restart, forget history). The programs come from `hack/kube-assets`, and [`Helm`] from
+//! `hack/go-tool`. [`Monitoring`] starts Prometheus and Alertmanager likewise.
 //!
 //! There is no kube-controller-manager: namespaces never finish deleting (take a new one per test), owner references
 //! aren't collected, Deployments make no Pods. Nothing here knows the product.
@@ -27,7 +27,7 @@ mod rig;
 mod wait;
 
 pub use access::Access;
-pub use assets::{assets, helm_tools};
+pub use assets::{assets, go_tool};
 pub use audit::{AuditEvent, AuditLog};
 pub use error::RigError;
 pub use helm::Helm;

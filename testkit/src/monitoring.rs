@@ -1,4 +1,4 @@
-//! A real Prometheus and a real Alertmanager, each in a temporary folder, as `hack/prometheus` and `hack/alertmanager`
+//! A real Prometheus and a real Alertmanager, each in a temporary folder, as `hack/prometheus` and `hack/go-tool`
 //! tell where they are.
 
 use crate::folder::Folder;
@@ -6,7 +6,6 @@ use crate::ports::{self, Port};
 use crate::process::Server;
 use crate::{RigError, assets, until};
 use rustix::process::Signal;
-use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -37,7 +36,11 @@ impl Monitoring {
         let address = format!("--web.listen-address=127.0.0.1:{}", port.number);
         let (name, program, own) = match self {
             Self::Prometheus => ("prometheus", assets::prometheus()?, "--storage.tsdb.path=data"),
-            Self::Alertmanager => ("alertmanager", assets::alertmanager()?, "--storage.path=data"),
+            Self::Alertmanager => (
+                "alertmanager",
+                assets::go_tool("alertmanager")?,
+                "--storage.path=data",
+            ),
         };
         let mut arguments = vec!["--config.file=config.yaml", own, &address];
         if self == Self::Alertmanager {
@@ -45,7 +48,7 @@ impl Monitoring {
             arguments.push("--cluster.listen-address=");
         }
         arguments.extend(flags);
-        let server = Server::start(name, Path::new(program), arguments, folder.path())?;
+        let server = Server::start(name, &program, arguments, folder.path())?;
         let mut running = MonitoringServer { server, port, folder };
         let ready = async || running.get("/-/ready").await.is_ok_and(|(code, _)| code == 200);
         if let Err(error) = until("it is ready", START_SECONDS, ready).await {

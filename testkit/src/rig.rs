@@ -254,7 +254,10 @@ async fn wait_for_file(server: &mut Server, path: &Path) -> Result<Vec<u8>, RigE
     let mut ended = None;
     until("the API server's certificate", START_SECONDS, || {
         ended = server.check_alive().err();
-        let done = ended.is_some() || path.exists();
+        // It is there before all of it is.
+        let whole =
+            std::fs::read_to_string(path).is_ok_and(|text| text.ends_with("-----END CERTIFICATE-----\n"));
+        let done = ended.is_some() || whole;
         async move { done }
     })
     .await?;

@@ -2,16 +2,13 @@
 //! manifests of `deploy/`. `make gen` rewrites them.
 
 use super::support::{CHART, ROOT, render, yaml};
-use evenkeel_testkit::{Helm, helm_tools};
-use files::check_file;
+use evenkeel_test_support::files::check_file;
+use evenkeel_testkit::{Helm, go_tool};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-
-#[path = "../generated/files.rs"]
-mod files;
 
 fn names(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
@@ -116,7 +113,7 @@ fn the_schema_describes_every_value_as_the_values_file_does() {
 
 #[test]
 fn the_charts_readme_is_made_from_its_values() {
-    let made = Command::new(helm_tools().unwrap().join("helm-docs"))
+    let made = Command::new(go_tool("helm-docs").unwrap())
         .args([
             "--chart-search-root",
             CHART,

@@ -1,6 +1,6 @@
 //! The chart, values, and one API server for all tests that don't install anything.
 
-use evenkeel_testkit::{Helm, KubeRig, helm_tools, shared};
+use evenkeel_testkit::{Helm, KubeRig, go_tool, shared};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub async fn cluster() -> &'static KubeRig {
     let rig = shared().await.unwrap();
     let prepare = async || {
         let admin = rig.admin();
-        let crds = helm_tools().unwrap().join("monitoring");
+        let crds = go_tool("prometheus-operator").unwrap();
         let apply = ["apply", "--server-side", "-f", crds.to_str().unwrap()];
         admin.kubectl(&apply).await.unwrap().ok().unwrap();
         let wait = [

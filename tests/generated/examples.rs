@@ -3,7 +3,7 @@
 //! In a document that is checked, a block of YAML that begins with `# NAME.yaml` is a file of that name, and a block of
 //! `console` is a command (its first line, after `$ `) with what it prints. `make gen` writes the outputs anew.
 
-use super::files::check_file;
+use evenkeel_test_support::files::check_file;
 use std::path::Path;
 use std::process::Command;
 

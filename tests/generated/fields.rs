@@ -1,6 +1,6 @@
 //! A schema as a table for people: one row per field.
 
-use super::files::check_file;
+use evenkeel_test_support::files::check_file;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;

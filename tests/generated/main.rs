@@ -4,13 +4,12 @@
 
 mod examples;
 mod fields;
-mod files;
 mod reference;
 mod tables;
 
+use evenkeel_test_support::files::check_file;
 use examples::check_examples;
 use fields::check_fields;
-use files::check_file;
 
 #[test]
 fn the_crds_in_the_repository_are_those_that_the_binary_prints() {

@@ -1,10 +1,10 @@
 //! What people see, case by case: `tests/golden/<case>.yaml` is a snapshot, `<case>.txt` its drawing.
 
-use super::files::check_file;
 use evenkeel::intake::{self, Source};
 use evenkeel::plan::{Fleet, Input, Intent, Purpose, plan};
 use evenkeel::report::snapshot;
 use evenkeel::report::table::{Style, draw};
+use evenkeel_test_support::files::check_file;
 use jiff::SignedDuration;
 use rstest::rstest;
 use std::path::Path;

@@ -5,6 +5,7 @@
 mod acceptance;
 mod approvals;
 mod calm;
+mod catalogue;
 mod findings;
 mod flapping;
 mod guardrails;

@@ -30,11 +30,8 @@ UNPROTECTED = {"MultiAZEnabled": False, "AutomaticFailoverEnabled": False}
 
 
 def evenkeel() -> pathlib.Path:
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = pathlib.Path(os.environ.get("EVENKEEL_BIN", target / "debug" / "evenkeel"))
-    if not path.is_file():
-        pytest.fail(f"{path} is missing: cargo build --bin evenkeel, or set EVENKEEL_BIN", pytrace=False)
-    return path
+    built = subprocess.run([ROOT / "hack/programs"], stdout=subprocess.PIPE, text=True, check=True)
+    return pathlib.Path(built.stdout.strip()) / "evenkeel"
 
 
 class Aws:

@@ -5,20 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code, reason = "shared with the scenarios")]
-#[path = "../scenarios/child.rs"]
-mod child;
-#[allow(dead_code, reason = "shared with the scenarios")]
-#[path = "../scenarios/rig.rs"]
-mod rig;
-#[allow(dead_code, reason = "shared with the scenarios")]
-#[path = "../scenarios/standalone.rs"]
-mod standalone;
-
-use rig::{Rig, condition, healthy_and_balanced, hours, minutes};
+use evenkeel_test_support::rig::{self, Rig, condition, healthy_and_balanced, hours, minutes};
+use evenkeel_test_support::standalone::Standalone;
 use rstest::rstest;
 use serde_json::Value;
-use standalone::Standalone;
 
 const A: &str = "ap-northeast-2a";
 const ZONES: [&str; 3] = ["a", "b", "c"];
@@ -45,30 +35,20 @@ fn manifest() -> String {
 }
 
 /// What must never happen, whatever AWS is like.
-async fn nothing_wrong_was_done(rig: &Rig<Standalone>, outage: std::ops::Range<jiff::Timestamp>) {
+fn nothing_wrong_was_done(rig: &Rig<Standalone>, outage: std::ops::Range<jiff::Timestamp>) {
     let state = rig.sim_state();
-    assert_eq!(
-        state["dataLossEvents"],
-        serde_json::json!([]),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(state["dataLossEvents"], serde_json::json!([]));
     for call in rig.mutations() {
         let disruptive = ["DecreaseReplicaCount", "TestFailover"].contains(&call.operation.as_str());
         assert!(
             !(disruptive && outage.contains(&call.at)),
-            "{} while a zone was lost\n{}",
-            call.operation,
-            rig.story().await
+            "{} while a zone was lost",
+            call.operation
         );
         assert_ne!(call.operation, "DeleteReplicationGroup");
     }
     let refused = rig.mutations().iter().filter(|call| !call.applied).count();
-    assert!(
-        refused <= 20,
-        "a storm of {refused} refused calls\n{}",
-        rig.story().await
-    );
+    assert!(refused <= 20, "a storm of {refused} refused calls");
 }
 
 fn fewest_copies(state: &Value) -> u64 {
@@ -119,12 +99,12 @@ async fn an_outage_is_lived_through_under_this_reading_of_aws(
     let rig: Rig<Standalone> =
         Rig::with(&world("enabled", "['a:P b:r', 'c:P a:r']", reading), &manifest()).await;
     rig.run_for(minutes(30)).await;
-    assert!(healthy_and_balanced(&rig.status().await), "{}", rig.story().await);
+    assert!(healthy_and_balanced(&rig.status().await));
     rig.fail_zone(A);
     let lost_at = rig.sim.now();
     rig.run_for(hours(2)).await;
     let status = rig.status().await;
-    assert_eq!(condition(&status, "Ready"), "True", "{}", rig.story().await);
+    assert_eq!(condition(&status, "Ready"), "True");
     let zone = status["zones"]
         .as_array()
         .unwrap()
@@ -135,22 +115,15 @@ async fn an_outage_is_lived_through_under_this_reading_of_aws(
             zone.unwrap()["state"].as_str().unwrap(),
             condition(&status, "ZoneRedundant")
         ),
-        (zone_state, redundant),
-        "{}",
-        rig.story().await
+        (zone_state, redundant)
     );
     rig.recover_zone(A);
     let back_at = rig.sim.now();
     rig.run_until("whole and balanced", hours(8), healthy_and_balanced)
         .await;
-    nothing_wrong_was_done(&rig, lost_at..back_at).await;
-    assert_eq!(
-        rig.nodes(),
-        4,
-        "what was added is gone again\n{}",
-        rig.story().await
-    );
-    assert_eq!(fewest_copies(&rig.sim_state()), 1, "{}", rig.story().await);
+    nothing_wrong_was_done(&rig, lost_at..back_at);
+    assert_eq!(rig.nodes(), 4, "what was added is gone again");
+    assert_eq!(fewest_copies(&rig.sim_state()), 1);
 }
 
 /// AWS may or may not say who is primary in cluster mode compatible.
@@ -164,9 +137,7 @@ async fn in_cluster_mode_compatible_the_primary_is_known_either_way(#[case] read
     let status = rig.status().await;
     assert_eq!(
         status["components"][0]["placement"],
-        serde_json::json!(["0001  a:P  b:r"]),
-        "{}",
-        rig.story().await
+        serde_json::json!(["0001  a:P  b:r"])
     );
     rig.fail_node("sessions-001");
     rig.run_until("the failover is seen", minutes(20), |s| {
@@ -175,12 +146,7 @@ async fn in_cluster_mode_compatible_the_primary_is_known_either_way(#[case] read
             .is_some_and(|line| line.contains("b:P"))
     })
     .await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }
 
 /// Whether Multi-AZ can be turned on before copies stand in two zones: the plan never needs to know.
@@ -198,8 +164,7 @@ async fn settings_are_turned_on_without_a_refusal(#[case] reading: &str) {
         .await;
     assert!(
         rig.mutations().iter().all(|call| call.applied),
-        "AWS refused something\n{}",
-        rig.story().await
+        "AWS refused something"
     );
     assert!(
         rig.mutation_names()
@@ -219,10 +184,9 @@ async fn the_second_failback_waits_for_the_first_to_recover(#[case] reading: &st
     rig.run_until("balanced", hours(8), healthy_and_balanced).await;
     assert!(
         rig.mutations().iter().all(|call| call.applied),
-        "AWS refused something\n{}",
-        rig.story().await
+        "AWS refused something"
     );
-    assert!(rig.applied("TestFailover") >= 2, "{}", rig.story().await);
+    assert!(rig.applied("TestFailover") >= 2);
 }
 
 /// Answers that are old, short, late or none: an outage with its replacements, tidying up and failback goes as it should.
@@ -247,20 +211,11 @@ async fn an_outage_is_lived_through_over_a_rough_network(#[case] faults: &str) {
     let back_at = rig.sim.now();
     rig.run_until("whole and balanced", hours(12), healthy_and_balanced)
         .await;
-    nothing_wrong_was_done(&rig, lost_at..back_at).await;
-    assert_eq!(
-        rig.nodes(),
-        4,
-        "what was added is gone again\n{}",
-        rig.story().await
-    );
-    assert!(
-        (1..=2).contains(&rig.applied("IncreaseReplicaCount")),
-        "{}",
-        rig.story().await
-    );
-    assert!(rig.applied("DecreaseReplicaCount") <= 2, "{}", rig.story().await);
-    assert!(rig.applied("TestFailover") <= 1, "{}", rig.story().await);
+    nothing_wrong_was_done(&rig, lost_at..back_at);
+    assert_eq!(rig.nodes(), 4, "what was added is gone again");
+    assert!((1..=2).contains(&rig.applied("IncreaseReplicaCount")));
+    assert!(rig.applied("DecreaseReplicaCount") <= 2);
+    assert!(rig.applied("TestFailover") <= 1);
 }
 
 /// AWS takes a snapshot just when a failback is due: it is waited for, and AWS has nothing to refuse.
@@ -271,25 +226,11 @@ async fn a_snapshot_is_waited_for() {
         Rig::with(&world("enabled", "['a:r c:P', 'b:r c:P']", actors), &manifest()).await;
     rig.run_for(hours(3)).await;
     let status = rig.status().await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&status, "ZoneRedundant"),
-        "True",
-        "{}",
-        rig.story().await
-    );
-    assert!(
-        rig::hold_reason(&status, "resource_state").contains("snapshot"),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+    assert_eq!(condition(&status, "ZoneRedundant"), "True");
+    assert!(rig::hold_reason(&status, "resource_state").contains("snapshot"));
     rig.run_until("failed back", hours(3), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 /// Durability decides what the loss of a zone may cost.
@@ -307,7 +248,7 @@ async fn only_a_log_that_is_written_first_promises_no_loss(#[case] durability: &
     let rig: Rig<Standalone> = Rig::with(&world, &manifest).await;
     rig.run_for(minutes(10)).await;
     let status = rig.status().await;
-    assert_eq!(condition(&status, "ObjectivesMet"), met, "{}", rig.story().await);
+    assert_eq!(condition(&status, "ObjectivesMet"), met);
 }
 
 /// A group that AWS could not create is told as such and left alone.
@@ -317,17 +258,7 @@ async fn a_group_whose_creation_failed_is_told() {
     let rig: Rig<Standalone> = Rig::with(&world, &manifest()).await;
     rig.run_for(hours(1)).await;
     let status = rig.status().await;
-    assert_eq!(
-        status["components"][0]["status"],
-        "CreateFailed",
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&status, "ZoneRedundant"),
-        "Unknown",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(status["components"][0]["status"], "CreateFailed");
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }

@@ -88,18 +88,22 @@ fn what_is_built_from_is_sent_and_nothing_else() {
         "benches/scale/main.rs",
         "core/Cargo.toml",
         "core/src/lib.rs",
+        "examples/demo/Cargo.toml",
         "sim/src/main.rs",
         "src/main.rs",
         "testkit/Cargo.toml",
+        "tests/support/Cargo.toml",
     ] {
         assert!(sent.iter().any(|name| name == needed), "{needed}");
     }
     let known = [
         "benches/",
         "core/",
+        "examples/demo/",
         "sim/",
         "src/",
         "testkit/",
+        "tests/support/",
         "Cargo.toml",
         "Cargo.lock",
     ];

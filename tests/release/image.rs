@@ -107,15 +107,11 @@ fn the_program_is_stripped_and_no_larger_than_documented() {
     // And what the simulator alone says isn't in it.
     assert!(holds(b"evenkeel.dev/v1alpha1") && !holds(b"/_sim/zones/"));
     assert!(
-        fs::read(sim_program())
+        fs::read(evenkeel_test_support::program("evenkeel-sim"))
             .unwrap()
             .windows(12)
             .any(|w| w == b"/_sim/zones/")
     );
-}
-
-fn sim_program() -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_BIN_EXE_evenkeel")).with_file_name("evenkeel-sim")
 }
 
 #[test]

@@ -25,10 +25,19 @@ pub fn hack(script: &str) -> Command {
     Command::new(Path::new(ROOT).join("hack").join(script))
 }
 
-/// The folder, built by the first who asks. What was built before is taken from its caches.
+/// The folder, built by the first who asks. What was built before is taken from its caches. Where the check has built the
+/// program already (`EVENKEEL_PROGRAMS`), the image gets that one; `make release-dry-run` compiles it within the image.
 pub fn release() -> &'static Path {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-        let output = hack("release").stderr(Stdio::inherit()).output().unwrap();
+        let mut release = hack("release");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a setting of the tests, not of the product"
+        )]
+        if std::env::var_os("EVENKEEL_PROGRAMS").is_some() {
+            release.arg("--compiled-here");
+        }
+        let output = release.stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "hack/release failed");
         Path::new(ROOT).join(String::from_utf8(output.stdout).unwrap().trim())
     });

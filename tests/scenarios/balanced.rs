@@ -15,14 +15,9 @@ pub async fn a_balanced_stack_is_left_alone<L: LoopUnderTest>(mode: Mode) {
     .await;
     rig.run_for(minutes(30)).await;
     let before = rig.status().await;
-    assert_eq!(condition(&before, "Ready"), "True", "{}", rig.story().await);
-    assert_eq!(
-        condition(&before, "ZoneRedundant"),
-        "True",
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(condition(&before, "Balanced"), "True", "{}", rig.story().await);
+    assert_eq!(condition(&before, "Ready"), "True");
+    assert_eq!(condition(&before, "ZoneRedundant"), "True");
+    assert_eq!(condition(&before, "Balanced"), "True");
     assert_eq!(planned(&before), Vec::<String>::new());
 
     rig.run_for(minutes(20)).await;

@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 pub struct Controller {
     child: Child,
     place: OnceCell<Place>,
+    client: OnceCell<Client>,
     _dir: tempfile::TempDir,
     how: How,
 }
@@ -131,8 +132,12 @@ impl Controller {
             .await
     }
 
+    /// One for all that a scenario asks: each would shake hands again.
     async fn client(&self) -> Client {
-        self.place().await.admin.client().await.unwrap()
+        let made = self
+            .client
+            .get_or_init(|| async { self.place().await.admin.client().await.unwrap() });
+        made.await.clone()
     }
 
     pub async fn stacks(&self) -> Api<DynamicObject> {
@@ -154,11 +159,11 @@ impl Controller {
     /// Waits in real time until the log says so.
     pub async fn wait_for_log(&self, what: &str, seconds: u64) {
         let (waited, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
-        while !self.log().await.contains(what) {
+        while !self.log().contains(what) {
             assert!(
                 waited.elapsed() < limit,
                 "the log does not say {what:?} within {seconds} s\n{}",
-                self.log().await
+                self.log()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -167,14 +172,14 @@ impl Controller {
     /// `host:port` of `--listen`.
     pub async fn listens_at(&self) -> String {
         self.wait_for_log("Listening", 20).await;
-        let log = self.log().await;
+        let log = self.log();
         let rest = log.split("url=http://").last();
         let authority = rest.and_then(|rest| rest.split_whitespace().next()).unwrap();
         authority.trim_end_matches("\u{1b}[0m").to_owned()
     }
 
-    async fn count_in_log(&self, what: &str) -> usize {
-        self.log().await.matches(what).count()
+    fn count_in_log(&self, what: &str) -> usize {
+        self.log().matches(what).count()
     }
 }
 
@@ -184,6 +189,7 @@ impl LoopUnderTest for Controller {
         Self {
             child: Child::new(sim, dir.path().join("log")),
             place: OnceCell::new(),
+            client: OnceCell::new(),
             _dir: dir,
             how: How::ByHand {
                 identity: "scenario".to_owned(),
@@ -264,7 +270,7 @@ impl LoopUnderTest for Controller {
         } else {
             "The stop switch is lifted"
         };
-        let before = self.count_in_log(line).await;
+        let before = self.count_in_log(line);
         if on {
             let map = serde_json::from_value(json!({
                 "metadata": {"name": "evenkeel-stop"},
@@ -278,12 +284,8 @@ impl LoopUnderTest for Controller {
         }
         // The promise is made in real time, and the scenario's clock is another one.
         let (waited, limit) = (Stopwatch::start(), Duration::from_secs(5));
-        while self.is_running() && self.count_in_log(line).await == before {
-            assert!(
-                waited.elapsed() < limit,
-                "not noticed within 5 s\n{}",
-                self.log().await
-            );
+        while self.is_running() && self.count_in_log(line) == before {
+            assert!(waited.elapsed() < limit, "not noticed within 5 s\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -308,7 +310,7 @@ impl LoopUnderTest for Controller {
             .unwrap();
     }
 
-    async fn log(&self) -> String {
+    fn log(&self) -> String {
         self.child.log()
     }
 }

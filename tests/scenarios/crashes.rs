@@ -36,18 +36,8 @@ async fn killed_while_held<L: LoopUnderTest>(mut rig: Rig<L>, rule: &str, operat
     rig.run_until("balanced after the crash", hours(6), healthy_and_balanced)
         .await;
     rig.run_for(hours(2)).await;
-    assert_eq!(
-        rig.applied(operation),
-        1,
-        "a double {operation}\n{}",
-        rig.story().await
-    );
-    assert_eq!(
-        rig.mutation_names(),
-        vec![operation; received],
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.applied(operation), 1, "a double {operation}");
+    assert_eq!(rig.mutation_names(), vec![operation; received]);
 }
 
 /// The fresh look before the call names the group; polls don't.
@@ -84,7 +74,7 @@ pub async fn killed_while_settling<L: LoopUnderTest>(mode: Mode) {
     }
     rig.run_until("balanced after the crashes", hours(6), healthy_and_balanced)
         .await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn killed_after_the_answer_before_the_status<L: LoopUnderTest>(mode: Mode) {
@@ -101,7 +91,7 @@ pub async fn killed_after_the_answer_before_the_status<L: LoopUnderTest>(mode: M
     rig.lut.start().await;
     rig.run_until("balanced after the crash", hours(6), healthy_and_balanced)
         .await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 async fn record_lost_while_settling<L: LoopUnderTest>(how: Damage) {
@@ -118,7 +108,7 @@ async fn record_lost_while_settling<L: LoopUnderTest>(how: Damage) {
         .await;
     assert_eq!(condition(&status, "Balanced"), "False", "one more move is wanted");
     rig.run_for(hours(12)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn a_truncated_record_makes_no_second_failover<L: LoopUnderTest>() {
@@ -139,12 +129,7 @@ pub async fn a_lost_record_makes_no_second_increase<L: LoopUnderTest>(mode: Mode
     rig.run_until("balanced after the loss", hours(3), healthy_and_balanced)
         .await;
     rig.run_for(hours(2)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        ["IncreaseReplicaCount"],
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), ["IncreaseReplicaCount"]);
     assert_eq!(rig.nodes(), 3);
 }
 
@@ -162,7 +147,7 @@ pub async fn a_lost_record_means_not_ours_so_surplus_stays<L: LoopUnderTest>(mod
         condition(s, "ZoneRedundant") == "True" && condition(s, "Reconciling") == "False"
     })
     .await;
-    assert_eq!(rig.nodes(), nodes, "{}", rig.story().await);
+    assert_eq!(rig.nodes(), nodes);
     rig.kill().await;
     rig.lut.damage_record("shop", Damage::Gone).await;
     rig.lut.start().await;
@@ -171,12 +156,7 @@ pub async fn a_lost_record_means_not_ours_so_surplus_stays<L: LoopUnderTest>(mod
     assert_eq!(
         rig.nodes(),
         nodes,
-        "nodes that no record calls ours are not removed\n{}",
-        rig.story().await
+        "nodes that no record calls ours are not removed"
     );
-    assert!(
-        rig.mutation_names().iter().all(|n| n != "DecreaseReplicaCount"),
-        "{}",
-        rig.story().await
-    );
+    assert!(rig.mutation_names().iter().all(|n| n != "DecreaseReplicaCount"));
 }

@@ -29,17 +29,12 @@ pub async fn after_aws_fails_over_primaries_return_once_it_has_been_quiet<L: Loo
     if mode == Mode::Enabled {
         assert_eq!(condition(&status, "Balanced"), "False");
     }
-    assert_eq!(planned(&status), wanted, "{}", rig.story().await);
+    assert_eq!(planned(&status), wanted);
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
 
     rig.run_until("balanced again", hours(4), healthy_and_balanced)
         .await;
-    assert_eq!(
-        rig.mutation_names(),
-        vec!["TestFailover"; wanted.len()],
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), vec!["TestFailover"; wanted.len()]);
     let balanced = balanced.iter().map(|(zone, n)| ((*zone).to_owned(), *n));
     assert_eq!(rig.primaries_per_zone(), balanced.collect());
 }
@@ -57,7 +52,7 @@ pub async fn after_a_person_fails_over_nothing_moves_until_acknowledged<L: LoopU
         })
         .await;
     let failover = status["failovers"][0].clone();
-    assert_eq!(failover["class"], "Person", "{}", rig.story().await);
+    assert_eq!(failover["class"], "Person");
     rig.run_for(hours(6)).await;
     assert_eq!(rig.mutation_names(), Vec::<String>::new(), "it undid a person");
 
@@ -74,5 +69,5 @@ pub async fn after_a_person_fails_over_nothing_moves_until_acknowledged<L: LoopU
         healthy_and_balanced,
     )
     .await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }

@@ -9,29 +9,18 @@ use super::worlds::{Mode, skewed_manifest, skewed_world};
 async fn settled<L: LoopUnderTest>(mode: Mode, world: &str) -> Rig<L> {
     let rig: Rig<L> = Rig::with(world, &skewed_manifest(mode, "", "")).await;
     rig.run_for(hours(3)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     rig
 }
 
 pub async fn a_missing_group_is_reported<L: LoopUnderTest>(mode: Mode) {
     let rig: Rig<L> = settled(mode, &skewed_world(mode, "").replace("id: sessions", "id: other")).await;
     let status = rig.status().await;
-    assert_eq!(
-        status["components"][0]["status"],
-        "Missing",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(status["components"][0]["status"], "Missing");
     assert_eq!(
         condition(&status, "ZoneRedundant"),
         "Unknown",
-        "absence proves nothing\n{}",
-        rig.story().await
+        "absence proves nothing"
     );
     assert_eq!(planned(&status), Vec::<String>::new());
 }
@@ -41,18 +30,8 @@ pub async fn a_group_being_created_is_waited_for<L: LoopUnderTest>(mode: Mode) {
         .replace("    clusterMode:", "    status: creating\n    clusterMode:");
     let rig: Rig<L> = settled(mode, &world).await;
     let status = rig.status().await;
-    assert_eq!(
-        status["components"][0]["status"],
-        "Creating",
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&status, "ZoneRedundant"),
-        "Unknown",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(status["components"][0]["status"], "Creating");
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
 }
 
 pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>(mode: Mode) {
@@ -62,14 +41,12 @@ pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>(mod
     );
     let rig: Rig<L> = settled(mode, &world).await;
     let status = rig.status().await;
-    assert_eq!(planned(&status), Vec::<String>::new(), "{}", rig.story().await);
+    assert_eq!(planned(&status), Vec::<String>::new());
     if mode == Mode::Enabled {
         let message = condition_message(&status, "Balanced");
         assert!(
             message
-                .contains("sessions is the primary member of Global Datastore gd-1. It is only reported on"),
-            "{}",
-            rig.story().await
+                .contains("sessions is the primary member of Global Datastore gd-1. It is only reported on")
         );
     }
 }
@@ -82,22 +59,14 @@ pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>(mode: Mo
     rig.run_for(hours(2)).await;
     let status = rig.status().await;
     assert_ne!(
-        status["components"][0]["status"],
-        "Missing",
-        "an error became absence\n{}",
-        rig.story().await
+        status["components"][0]["status"], "Missing",
+        "an error became absence"
     );
-    assert_eq!(
-        condition(&status, "ZoneRedundant"),
-        "Unknown",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
     assert_eq!(
         condition(&status, "Ready"),
         "False",
-        "nothing was observed, and people must mend it\n{}",
-        rig.story().await
+        "nothing was observed, and people must mend it"
     );
     let message = condition_message(&status, "Ready");
     assert!(
@@ -114,12 +83,8 @@ pub async fn an_aws_that_never_answered_is_not_ready_and_no_failure_either<L: Lo
     rig.lut.start().await;
     rig.run_for(hours(1)).await;
     let status = rig.status().await;
-    assert_eq!(condition(&status, "Ready"), "Unknown", "{}", rig.story().await);
-    assert!(
-        condition_message(&status, "Ready").contains("could not be listed"),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(condition(&status, "Ready"), "Unknown");
+    assert!(condition_message(&status, "Ready").contains("could not be listed"));
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
     rig.sim.clear_faults();
     rig.run_until("balanced once it answers", hours(2), healthy_and_balanced)
@@ -128,12 +93,8 @@ pub async fn an_aws_that_never_answered_is_not_ready_and_no_failure_either<L: Lo
     rig.fault("{operation: DescribeReplicationGroups, error: {code: ServiceUnavailable, status: 503}}");
     rig.run_for(hours(1)).await;
     let status = rig.status().await;
-    assert_eq!(condition(&status, "Ready"), "True", "{}", rig.story().await);
-    assert!(
-        holding(&status).contains(&"freshness".into()),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(condition(&status, "Ready"), "True");
+    assert!(holding(&status).contains(&"freshness".into()));
 }
 
 pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {
@@ -144,18 +105,8 @@ pub async fn unknown_roles_forbid_moving_primaries<L: LoopUnderTest>() {
         .await;
     rig.lut.start().await;
     rig.run_for(hours(3)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&rig.status().await, "Balanced"),
-        "Unknown",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
+    assert_eq!(condition(&rig.status().await, "Balanced"), "Unknown");
 }
 
 pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnderTest>(mode: Mode) {
@@ -165,16 +116,8 @@ pub async fn without_the_owners_tag_it_prints_the_command_that_claims<L: LoopUnd
     )
     .await;
     let status = rig.status().await;
-    assert!(
-        holding(&status).contains(&"ownership".into()),
-        "{}",
-        rig.story().await
-    );
-    assert!(
-        hold_reason(&status, "ownership").contains("evenkeel claim"),
-        "{}",
-        rig.story().await
-    );
+    assert!(holding(&status).contains(&"ownership".into()));
+    assert!(hold_reason(&status, "ownership").contains("evenkeel claim"));
 }
 
 pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>(mode: Mode) {
@@ -184,11 +127,7 @@ pub async fn anothers_tag_is_respected_and_named<L: LoopUnderTest>(mode: Mode) {
     )
     .await;
     let status = rig.status().await;
-    assert!(
-        hold_reason(&status, "ownership").contains("other-cluster"),
-        "{}",
-        rig.story().await
-    );
+    assert!(hold_reason(&status, "ownership").contains("other-cluster"));
 }
 
 pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>(mode: Mode) {
@@ -201,12 +140,7 @@ pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>(
     rig.lut.start().await;
     rig.run_for(hours(3)).await;
     // The elder (by name, as neither has a creation time) only observes, and the younger may not act for it.
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     let twin = rig.lut.status("twin").await;
     let said = format!(
         "{} {}",
@@ -219,5 +153,5 @@ pub async fn of_two_stacks_that_name_one_group_the_elder_acts<L: LoopUnderTest>(
     // It takes over when the elder goes.
     rig.lut.delete("shop").await;
     rig.run_for(hours(2)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }

@@ -20,7 +20,7 @@ pub async fn a_group_in_one_zone_is_spread_before_its_settings_are_turned_on<L: 
         &["DecreaseReplicaCount"],
     ]
     .concat();
-    assert_eq!(rig.mutation_names(), wanted, "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), wanted);
     assert_eq!(
         rig.zones_of_healthy("0001"),
         ["ap-northeast-2a", "ap-northeast-2c"]

@@ -17,30 +17,16 @@ pub async fn test_failover_blocked_is_a_hold_and_no_storm<L: LoopUnderTest>(mode
                 .iter()
                 .all(|c| c.error.as_deref() == Some("TestFailoverNotAvailableFault"))
     );
-    assert!(
-        calls.len() <= 25,
-        "a storm of {} calls in a day\n{}",
-        calls.len(),
-        rig.story().await
-    );
+    assert!(calls.len() <= 25, "a storm of {} calls in a day", calls.len());
     let reason = hold_reason(&status, "back_off");
-    assert!(
-        reason.contains("TestFailoverNotAvailableFault"),
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&status, "ActionBlocked"),
-        "True",
-        "{}",
-        rig.story().await
-    );
+    assert!(reason.contains("TestFailoverNotAvailableFault"));
+    assert_eq!(condition(&status, "ActionBlocked"), "True");
     let retry = status["plan"]["holds"]
         .as_array()
         .unwrap()
         .iter()
         .any(|h| h["retryAt"].is_string());
-    assert!(retry, "{}", rig.story().await);
+    assert!(retry);
 }
 
 pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnderTest>(mode: Mode) {
@@ -55,24 +41,15 @@ pub async fn the_failover_quota_used_up_is_a_hold_with_a_retry_time<L: LoopUnder
                 .iter()
                 .all(|c| c.error.as_deref() == Some("APICallRateForCustomerExceeded"))
     );
-    assert!(
-        calls.len() <= 13,
-        "a storm of {} calls\n{}",
-        calls.len(),
-        rig.story().await
-    );
+    assert!(calls.len() <= 13, "a storm of {} calls", calls.len());
     let reason = hold_reason(&status, "back_off");
-    assert!(
-        reason.contains("APICallRateForCustomerExceeded"),
-        "{}",
-        rig.story().await
-    );
+    assert!(reason.contains("APICallRateForCustomerExceeded"));
     let retry = status["plan"]["holds"]
         .as_array()
         .unwrap()
         .iter()
         .any(|h| h["retryAt"].is_string());
-    assert!(retry, "{}", rig.story().await);
+    assert!(retry);
 }
 
 pub async fn an_accepted_increase_that_is_rolled_back_stops_after_three_times<L: LoopUnderTest>(mode: Mode) {
@@ -82,28 +59,10 @@ pub async fn an_accepted_increase_that_is_rolled_back_stops_after_three_times<L:
     rig.lut.start().await;
     rig.run_for(hours(20)).await;
     let status = rig.status().await;
-    assert_eq!(
-        rig.mutation_names(),
-        ["IncreaseReplicaCount"; 3],
-        "{}",
-        rig.story().await
-    );
-    assert!(
-        holding(&status).contains(&"flapping".into()),
-        "{}",
-        rig.story().await
-    );
-    assert_eq!(
-        condition(&status, "ActionBlocked"),
-        "True",
-        "{}",
-        rig.story().await
-    );
-    assert!(
-        hold_reason(&status, "flapping").contains("evenkeel.dev/acknowledge"),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), ["IncreaseReplicaCount"; 3]);
+    assert!(holding(&status).contains(&"flapping".into()));
+    assert_eq!(condition(&status, "ActionBlocked"), "True");
+    assert!(hold_reason(&status, "flapping").contains("evenkeel.dev/acknowledge"));
 }
 
 pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUnderTest>(mode: Mode) {
@@ -117,9 +76,7 @@ pub async fn capacity_missing_in_one_zone_another_eligible_one_is_used<L: LoopUn
         .await;
     assert_eq!(
         rig.zones_of_healthy("0001"),
-        ["ap-northeast-2a", "ap-northeast-2b", "ap-northeast-2d"],
-        "{}",
-        rig.story().await
+        ["ap-northeast-2a", "ap-northeast-2b", "ap-northeast-2d"]
     );
     assert_eq!(rig.applied("IncreaseReplicaCount"), 1);
 }
@@ -146,17 +103,11 @@ pub async fn what_others_used_of_the_failover_quota_counts<L: LoopUnderTest>(mod
     rig.lut.start().await;
     rig.run_for(hours(12)).await;
     let status = rig.status().await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     let reason = hold_reason(&status, "quota");
     assert!(
         reason.contains("10 shards were failed over by TestFailover in ap-northeast-2 in the last 24 h"),
-        "{reason}\n{}",
-        rig.story().await
+        "{reason}"
     );
     let holds = status["plan"]["holds"].as_array().unwrap();
     let quota = holds.iter().find(|h| h["guardrail"] == "quota").unwrap();
@@ -166,7 +117,7 @@ pub async fn what_others_used_of_the_failover_quota_counts<L: LoopUnderTest>(mod
     let at = rig.mutations()[0].at;
     let promised: jiff::Timestamp = retry_at.parse().unwrap();
     assert!(at >= promised, "promised {promised}, called {at}");
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn capacity_missing_in_every_eligible_zone_is_a_hold_with_a_retry_time<L: LoopUnderTest>(
@@ -180,19 +131,16 @@ pub async fn capacity_missing_in_every_eligible_zone_is_a_hold_with_a_retry_time
     let status = rig.status().await;
     let holds = status["plan"]["holds"].as_array().cloned().unwrap_or_default();
     let hold = holds.iter().find(|h| h["guardrail"] == "capacity");
-    assert!(
-        hold.is_some_and(|h| h["retryAt"].is_string()
+    assert!(hold.is_some_and(|h| {
+        h["retryAt"].is_string()
             && h["reason"]
                 .as_str()
-                .is_some_and(|r| r.contains("AWS had no capacity for it in ap-northeast-2c"))),
-        "{}",
-        rig.story().await
-    );
+                .is_some_and(|r| r.contains("AWS had no capacity for it in ap-northeast-2c"))
+    }));
     let calls = rig.mutations().len();
     assert!(
         (2..=30).contains(&calls),
-        "asked again every ten minutes, not {calls} times in five hours\n{}",
-        rig.story().await
+        "asked again every ten minutes, not {calls} times in five hours"
     );
     rig.run_until(
         "three copies once there is capacity",
@@ -226,18 +174,14 @@ pub async fn five_failed_actions_in_a_row_stop_all_acting<L: LoopUnderTest>() {
     rig.lut.apply("shop", &manifest).await;
     rig.lut.start().await;
     rig.run_for(hours(2)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"; 5], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"; 5]);
     let status = rig.status().await;
-    assert!(
-        hold_reason(&status, "stop").contains("5 actions in a row failed"),
-        "{}",
-        rig.story().await
-    );
+    assert!(hold_reason(&status, "stop").contains("5 actions in a row failed"));
     // It stays stopped over a restart, until a person lifts it.
     rig.lut.stop().await;
     rig.lut.start().await;
     rig.run_for(hours(2)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"; 5], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"; 5]);
     rig.sim.clear_faults();
     rig.lut.stop_all_acting(false).await;
     rig.run_until("the sixth is balanced", hours(2), healthy_and_balanced)
@@ -261,10 +205,5 @@ pub async fn a_lone_dead_node_is_left_to_aws<L: LoopUnderTest>(mode: Mode) {
     .await;
     rig.run_until("AWS rebuilt it", hours(3), healthy_and_balanced)
         .await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "a race with AWS\n{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new(), "a race with AWS");
 }

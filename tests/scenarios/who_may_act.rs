@@ -13,19 +13,10 @@ async fn skewed<L: LoopUnderTest>(mode: Mode, spec: &str) -> Rig<L> {
 async fn nothing_is_done<L: LoopUnderTest>(rig: &Rig<L>, guardrail: &str) {
     rig.run_for(hours(3)).await;
     let status = rig.status().await;
-    assert_eq!(planned(&status), ["MovePrimary 0001"], "{}", rig.story().await);
-    assert!(
-        holding(&status).contains(&guardrail.into()),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(planned(&status), ["MovePrimary 0001"]);
+    assert!(holding(&status).contains(&guardrail.into()));
     assert_eq!(condition(&status, "Ready"), "True");
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }
 
 pub async fn paused_judges_but_does_not_act<L: LoopUnderTest>(mode: Mode) {
@@ -68,14 +59,9 @@ pub async fn approve_waits_for_the_plan_id_and_uses_it_once<L: LoopUnderTest>(mo
     assert_eq!(
         rig.mutation_names(),
         ["TestFailover"],
-        "an approval was used twice\n{}",
-        rig.story().await
+        "an approval was used twice"
     );
-    assert!(
-        holding(&rig.status().await).contains(&"mode".into()),
-        "{}",
-        rig.story().await
-    );
+    assert!(holding(&rig.status().await).contains(&"mode".into()));
 }
 
 pub async fn an_approval_does_not_cover_a_plan_that_changed<L: LoopUnderTest>(mode: Mode) {
@@ -111,12 +97,7 @@ pub async fn a_deny_window_across_midnight_in_seoul_holds_until_it_ends<L: LoopU
     let rig: Rig<L> = skewed(mode, deny).await;
     nothing_is_done(&rig, "deny_window").await;
     rig.run_for(hours(18)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     rig.run_until("balanced in the open hour", hours(4), healthy_and_balanced)
         .await;
     let at = rig.mutations()[0].at.to_string();
@@ -149,11 +130,7 @@ pub async fn nothing_disruptive_in_or_just_before_the_maintenance_window<L: Loop
     let rig: Rig<L> = Rig::with(&world, &skewed_manifest(mode, "", "")).await;
     rig.run_for(minutes(50)).await;
     let status = rig.status().await;
-    assert!(
-        holding(&status).contains(&"provider_maintenance".into()),
-        "{}",
-        rig.story().await
-    );
+    assert!(holding(&status).contains(&"provider_maintenance".into()));
     rig.run_until("balanced after the window", hours(6), healthy_and_balanced)
         .await;
     let at = rig.mutations()[0].at.to_string();
@@ -173,17 +150,13 @@ pub async fn a_replica_that_lags_just_before_the_call_holds_it<L: LoopUnderTest>
         rig.sim.set_lag(replica, 5.0).unwrap();
     }
     nothing_is_done(&rig, "replication_lag").await;
-    assert!(
-        hold_reason(&rig.status().await, "replication_lag").contains("is 5s behind, more than 1s"),
-        "{}",
-        rig.story().await
-    );
+    assert!(hold_reason(&rig.status().await, "replication_lag").contains("is 5s behind, more than 1s"));
     for replica in &replicas {
         rig.sim.set_lag(replica, 0.1).unwrap();
     }
     rig.run_until("balanced once it has caught up", hours(2), healthy_and_balanced)
         .await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>(mode: Mode) {
@@ -192,11 +165,7 @@ pub async fn stop_halts_all_acting_until_it_is_lifted<L: LoopUnderTest>(mode: Mo
     rig.lut.apply("shop", &skewed_manifest(mode, "", "")).await;
     rig.lut.start().await;
     nothing_is_done(&rig, "stop").await;
-    assert!(
-        hold_reason(&rig.status().await, "stop").contains("stops all acting"),
-        "{}",
-        rig.story().await
-    );
+    assert!(hold_reason(&rig.status().await, "stop").contains("stops all acting"));
     rig.lut.stop_all_acting(false).await;
     rig.run_until("balanced once lifted", hours(2), healthy_and_balanced)
         .await;
@@ -210,16 +179,11 @@ pub async fn stop_in_the_middle_of_a_step_sends_nothing<L: LoopUnderTest>(mode: 
     rig.lut.stop_all_acting(true).await;
     rig.sim.release(&look);
     rig.run_for(hours(2)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     rig.lut.stop_all_acting(false).await;
     rig.run_until("balanced once lifted", hours(2), healthy_and_balanced)
         .await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>(mode: Mode) {
@@ -229,7 +193,7 @@ pub async fn sigterm_ends_it_cleanly_and_it_goes_on_later<L: LoopUnderTest>(mode
     rig.lut.stop().await;
     rig.lut.start().await;
     rig.run_until("balanced", hours(2), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 fn approved(mode: Mode, id: &str) -> String {

@@ -26,12 +26,7 @@ pub async fn three_zones_lost_copies_are_replaced_then_tidied_up<L: LoopUnderTes
     rig.run_for(minutes(35)).await;
     let nodes = rig.nodes();
     let lost = mode.pick(2, 1);
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 
     rig.fail_zone(A);
     let status = rig
@@ -53,61 +48,35 @@ pub async fn three_zones_lost_copies_are_replaced_then_tidied_up<L: LoopUnderTes
     // Shard 0001 stands in b, so its new copy goes to c; shard 0002 stands in c, so its new copy goes to b.
     assert_eq!(
         rig.zones_of_healthy("0001"),
-        ["ap-northeast-2b", "ap-northeast-2c"],
-        "{}",
-        rig.story().await
+        ["ap-northeast-2b", "ap-northeast-2c"]
     );
     if mode == Mode::Enabled {
         assert_eq!(
             rig.zones_of_healthy("0002"),
-            ["ap-northeast-2b", "ap-northeast-2c"],
-            "{}",
-            rig.story().await
+            ["ap-northeast-2b", "ap-northeast-2c"]
         );
     }
-    assert!(
-        rig.mutation_names().iter().all(|n| n == "IncreaseReplicaCount"),
-        "{}",
-        rig.story().await
-    );
+    assert!(rig.mutation_names().iter().all(|n| n == "IncreaseReplicaCount"));
     let increases = rig.mutations().len();
-    assert!(
-        increases <= lost,
-        "{lost} copies take at most as many calls\n{}",
-        rig.story().await
-    );
+    assert!(increases <= lost, "{lost} copies take at most as many calls");
 
     // The outage lasts longer than the quiet period, then ends: nothing disruptive in the instant of return.
     rig.run_for(hours(3)).await;
-    assert_eq!(rig.mutations().len(), increases, "{}", rig.story().await);
+    assert_eq!(rig.mutations().len(), increases);
     rig.recover_zone(A);
     rig.run_for(minutes(25)).await;
     assert_eq!(
         rig.mutations().len(),
         increases,
-        "disruption in the instant of return\n{}",
-        rig.story().await
+        "disruption in the instant of return"
     );
 
     rig.run_until("tidied up", hours(6), healthy_and_balanced).await;
     let tidy: Vec<String> = rig.mutation_names().split_off(increases);
-    assert!(
-        tidy.iter().filter(|n| *n == "DecreaseReplicaCount").count() == lost,
-        "{}",
-        rig.story().await
-    );
-    assert!(
-        tidy.iter().filter(|n| *n == "TestFailover").count() < lost,
-        "{}",
-        rig.story().await
-    );
+    assert!(tidy.iter().filter(|n| *n == "DecreaseReplicaCount").count() == lost);
+    assert!(tidy.iter().filter(|n| *n == "TestFailover").count() < lost);
     assert_eq!(rig.sim_state()["dataLossEvents"].as_array().unwrap().len(), 0);
-    assert_eq!(
-        rig.nodes(),
-        nodes,
-        "what we added is gone again\n{}",
-        rig.story().await
-    );
+    assert_eq!(rig.nodes(), nodes, "what we added is gone again");
 }
 
 pub async fn three_zones_where_aws_refuses_the_increase_during_an_outage<L: LoopUnderTest>(mode: Mode) {
@@ -119,11 +88,7 @@ pub async fn three_zones_where_aws_refuses_the_increase_during_an_outage<L: Loop
 
     let status = rig.status().await;
     assert_eq!(condition(&status, "ZoneRedundant"), "False");
-    assert!(
-        !holding(&status).is_empty(),
-        "the refusal shows as a hold\n{}",
-        rig.story().await
-    );
+    assert!(!holding(&status).is_empty(), "the refusal shows as a hold");
     let refused = rig.mutations();
     assert!(
         !refused.is_empty()
@@ -131,21 +96,14 @@ pub async fn three_zones_where_aws_refuses_the_increase_during_an_outage<L: Loop
                 .iter()
                 .all(|c| c.operation == "IncreaseReplicaCount" && !c.applied)
     );
-    assert!(
-        refused.len() <= 20,
-        "a storm of {} refused calls\n{}",
-        refused.len(),
-        rig.story().await
-    );
+    assert!(refused.len() <= 20, "a storm of {} refused calls", refused.len());
 
     rig.recover_zone(A);
     rig.run_until("whole again", hours(6), healthy_and_balanced).await;
     assert!(
         rig.mutations()
             .iter()
-            .all(|c| c.operation != "DecreaseReplicaCount"),
-        "{}",
-        rig.story().await
+            .all(|c| c.operation != "DecreaseReplicaCount")
     );
 }
 
@@ -165,18 +123,13 @@ pub async fn three_zones_where_dead_nodes_keep_their_last_metric<L: LoopUnderTes
         rig.mutations()
             .iter()
             .all(|c| c.operation == "IncreaseReplicaCount"),
-        "something disruptive on contradictory evidence\n{}",
-        rig.story().await
+        "something disruptive on contradictory evidence"
     );
     if mode == Mode::Enabled {
-        disputed(&rig, &status).await;
+        disputed(&status);
     } else {
         // A failover for no reason that can be seen is not undone: the copy in a may be dead, and it is.
-        assert!(
-            holding(&status).contains(&"acknowledgement".into()),
-            "{}",
-            rig.story().await
-        );
+        assert!(holding(&status).contains(&"acknowledgement".into()));
     }
     rig.recover_zone(A);
     rig.run_until("balanced in the end", hours(8), healthy_and_balanced)
@@ -185,21 +138,15 @@ pub async fn three_zones_where_dead_nodes_keep_their_last_metric<L: LoopUnderTes
 }
 
 /// One of a and b holds the only living copy of shard 0001. Nothing of it stands in c.
-async fn disputed<L: LoopUnderTest>(rig: &Rig<L>, status: &serde_json::Value) {
+fn disputed(status: &serde_json::Value) {
     assert_eq!(
         condition(status, "Balanced"),
         "Unknown",
-        "two nodes that both claim to be the primary of shard 0001 prove nothing\n{}",
-        rig.story().await
+        "two nodes that both claim to be the primary of shard 0001 prove nothing"
     );
     assert_eq!(condition(status, "ZoneRedundant"), "Unknown");
     let verdicts = ["a", "b", "c"].map(|z| zone(status, &format!("ap-northeast-2{z}"))["verdict"].clone());
-    assert_eq!(
-        verdicts,
-        ["Unknown", "Unknown", "Survives"],
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(verdicts, ["Unknown", "Unknown", "Survives"]);
 }
 
 pub async fn two_zones_nothing_is_done_until_the_zone_is_back<L: LoopUnderTest>(mode: Mode) {
@@ -209,19 +156,9 @@ pub async fn two_zones_nothing_is_done_until_the_zone_is_back<L: LoopUnderTest>(
     rig.run_for(hours(5)).await;
 
     let status = rig.status().await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     assert_eq!(zone(&status, A)["state"], "Impaired");
-    assert_eq!(
-        zone(&status, "ap-northeast-2c")["verdict"],
-        "Lost",
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(zone(&status, "ap-northeast-2c")["verdict"], "Lost");
     let message = condition_message(&status, "ZoneRedundant");
     let lost = mode.pick("Shards 0001 and 0002 have", "Shard 0001 has");
     for part in [
@@ -237,7 +174,7 @@ pub async fn two_zones_nothing_is_done_until_the_zone_is_back<L: LoopUnderTest>(
 
     rig.recover_zone(A);
     rig.run_until("failed back", hours(4), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 pub async fn a_zone_that_returns_after_the_quiet_period_is_not_failed_back_to_at_once<L: LoopUnderTest>(
@@ -254,8 +191,7 @@ pub async fn a_zone_that_returns_after_the_quiet_period_is_not_failed_back_to_at
     let waited = call.at.duration_since(returned);
     assert!(
         waited >= minutes(30),
-        "failed back {waited:?} after the zone's return\n{}",
-        rig.story().await
+        "failed back {waited:?} after the zone's return"
     );
     assert_eq!(planned(&rig.status().await), Vec::<String>::new());
 }

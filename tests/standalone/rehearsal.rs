@@ -62,7 +62,7 @@ impl Rehearsal {
 
     /// Without a name of its own it never acts.
     fn command_to_look(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        let mut command = Command::new(evenkeel_test_support::program("evenkeel"));
         command
             .env_clear()
             .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

@@ -30,9 +30,8 @@ replicationGroups:
 
 
 def binary() -> pathlib.Path:
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    subprocess.run(["cargo", "build", "--quiet", "--package", "evenkeel-sim"], cwd=ROOT, check=True)
-    return target / "debug" / "evenkeel-sim"
+    built = subprocess.run([ROOT / "hack/programs"], stdout=subprocess.PIPE, text=True, check=True)
+    return pathlib.Path(built.stdout.strip()) / "evenkeel-sim"
 
 
 class Simulator:

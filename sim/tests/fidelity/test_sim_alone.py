@@ -10,18 +10,19 @@ import urllib.request
 
 import botocore.session
 import pytest
+from conftest import binary
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 README = ROOT / "sim" / "README.md"
 
 
 def command() -> list[str]:
-    """The first command of the README; only the port is left to the system."""
+    """The first command of the README; only the port is left to the system, and the program is the one that is built."""
     line = re.search(r"^\$ (cargo run -p evenkeel-sim .*)$", README.read_text(), re.MULTILINE)[1]
     words = shlex.split(line)
     assert words[:7] == "cargo run -p evenkeel-sim -- --port 4599".split(), line
     words[6] = "0"
-    return words
+    return [str(binary()), *words[5:]]
 
 
 @pytest.fixture

@@ -159,5 +159,4 @@ fn is_empty(pending: &ReplicationGroupPendingModifiedValues) -> bool {
 }
 
 #[cfg(test)]
-#[path = "groups_tests.rs"]
 mod tests;

@@ -97,11 +97,7 @@ async fn account_until(
         if pleases(&status) {
             return status;
         }
-        assert!(
-            waited.elapsed() < limit,
-            "{what}: {status:#}\n{}",
-            rig.lut.log().await
-        );
+        assert!(waited.elapsed() < limit, "{what}: {status:#}\n{}", rig.lut.log());
         rig.run_for(jiff::SignedDuration::from_secs(10)).await;
     }
 }
@@ -132,7 +128,7 @@ async fn an_allowed_namespace_acts_under_a_session_that_names_it() {
 
     let namespace = rig.lut.namespace().await;
     let acted = rig.mutations();
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
     assert_eq!(
         acted[0].principal,
         format!("arn:aws:sts::444455556666:assumed-role/evenkeel/{namespace}.shop@demo")
@@ -198,7 +194,7 @@ async fn a_namespace_that_tries_anothers_account_is_stalled_and_calls_nothing() 
         "{message}"
     );
     rig.run_for(hours(3)).await;
-    assert_eq!(resource_calls(&rig.sim).len(), 0, "{}", rig.story().await);
+    assert_eq!(resource_calls(&rig.sim).len(), 0);
 
     // The account that it may use by its label.
     let by_label = json!({"selector": {"matchLabels": {"team": "shop"}}});
@@ -223,7 +219,7 @@ async fn a_namespace_that_tries_anothers_account_is_stalled_and_calls_nothing() 
     seen(&rig, |s| reason(s, "Stalled") == "NamespaceNotAllowed").await;
     let calls = resource_calls(&rig.sim).len();
     rig.run_for(hours(3)).await;
-    assert_eq!(resource_calls(&rig.sim).len(), calls, "{}", rig.story().await);
+    assert_eq!(resource_calls(&rig.sim).len(), calls);
     assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }
 
@@ -235,7 +231,7 @@ pub async fn seen(rig: &Rig<Controller>, pleases: impl Fn(&Value) -> bool) -> Va
         if pleases(&status) {
             return status;
         }
-        assert!(waited.elapsed() < limit, "{}", rig.story().await);
+        assert!(waited.elapsed() < limit);
         rig.run_for(jiff::SignedDuration::from_secs(10)).await;
     }
 }
@@ -266,12 +262,12 @@ async fn a_role_of_another_account_needs_the_right_external_id() {
     }
     let stack_status = seen(&rig, |s| condition_message(s, "Ready").contains("AccessDenied")).await;
     assert_eq!(reason(&stack_status, "Ready"), "NotObserved");
-    assert_eq!(resource_calls(&rig.sim).len(), 0, "{}", rig.story().await);
+    assert_eq!(resource_calls(&rig.sim).len(), 0);
 
     apply_account(&rig.lut, "prod", &with(spec, "externalId", json!("x1"))).await;
     account_until(&rig, "prod", "healed", |s| condition(s, "Ready") == "True").await;
     rig.run_until("balanced", hours(3), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 /// The conditions of the account in `/metrics`, as `Ready=1`.
@@ -291,7 +287,7 @@ async fn an_accounts_conditions_are_metrics_that_go_with_it() {
     let sim = simulator(&foreign(&skewed_world(), "")).await;
     let listen = ["--listen", "127.0.0.1:0"];
     let lut = Controller::at(&sim, prepare(&kube).await, "scenario", &listen);
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     apply_account(&rig.lut, "unused", &generous(&rig.lut).await).await;
     let wrong = with(generous(&rig.lut).await, "externalId", json!("x2"));
     apply_account(&rig.lut, "prod", &wrong).await;
@@ -340,8 +336,8 @@ async fn credentials_that_expire_in_the_middle_of_an_action_are_renewed_and_noth
     rig.sim.expire_credentials();
     rig.run_until("balanced", hours(3), healthy_and_balanced).await;
     rig.run_for(hours(2)).await;
-    assert!(assumptions(&rig.sim) > before + 5, "{}", rig.story().await);
-    assert_eq!(rig.applied("TestFailover"), 1, "{}", rig.story().await);
+    assert!(assumptions(&rig.sim) > before + 5);
+    assert_eq!(rig.applied("TestFailover"), 1);
     let refused: Vec<_> = rig.mutations().into_iter().filter(|c| !c.applied).collect();
     assert!(
         refused.iter().all(|c| c.error.as_deref() == Some("ExpiredToken")) && refused.len() <= 1,
@@ -371,23 +367,18 @@ async fn an_account_deleted_in_mid_step_stops_the_call_and_every_other() {
     rig.run_for(minutes(2)).await;
     let status = seen(&rig, |s| condition(s, "Stalled") == "True").await;
     assert_eq!(reason(&status, "Ready"), "AccountNotFound", "{status:#}");
-    let log = rig.lut.log().await;
+    let log = rig.lut.log();
     assert!(log.contains("Step stopped"), "{log}");
     let calls = rig.sim.calls().len();
     rig.run_for(hours(3)).await;
     assert_eq!(rig.sim.calls().len(), calls, "AWS is left alone");
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 
     // It is back: the step is taken, once.
     apply_account(&rig.lut, "prod", &generous(&rig.lut).await).await;
     seen(&rig, |s| condition(s, "Ready") == "True").await;
     rig.run_until("balanced", hours(6), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -410,12 +401,7 @@ async fn a_stack_gets_no_more_than_its_account_allows_and_one_resource_has_one_s
     assert_eq!(reason(&status, "ActionBlocked"), "LimitedByAccount", "{status:#}");
     assert_eq!(status["effective"]["mode"], "Observe");
     rig.run_for(hours(3)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 
     // Another name for the same account makes no second owner.
     apply_account(&rig.lut, "alias", &generous).await;
@@ -427,16 +413,11 @@ async fn a_stack_gets_no_more_than_its_account_allows_and_one_resource_has_one_s
         rig.run_for(minutes(1)).await;
     }
     rig.run_for(hours(3)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 
     apply_account(&rig.lut, "prod", &generous).await;
     rig.run_until("balanced", hours(3), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
     let elder = format!("{}.shop@demo", rig.lut.namespace().await);
     assert!(rig.mutations()[0].principal.ends_with(&elder));
 }
@@ -553,7 +534,7 @@ async fn of_two_clusters_that_share_an_account_each_changes_only_what_is_tagged_
             ("sessions".to_owned(), "demo".to_owned(), true)
         ],
         "{by:?}\n{}",
-        other.log().await
+        other.log()
     );
     assert!(healthy_and_balanced(&other.status("carts").await));
 }
@@ -574,12 +555,7 @@ async fn what_another_cluster_owns_is_held_by_ownership() {
     other.start().await;
     other.wait_for_log("This process leads", 30).await;
     rig.run_for(hours(6)).await;
-    assert_eq!(
-        rig.mutation_names(),
-        Vec::<String>::new(),
-        "{}",
-        rig.story().await
-    );
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
     let status = other.status("shop").await;
     assert_eq!(reason(&status, "ActionBlocked"), "NotOwned", "{status:#}");
     let why = hold_reason(&status, "ownership");

@@ -120,7 +120,7 @@ async fn it_works_as_the_chart_starts_it(more_values: Value) {
         admin: admin.clone(),
     };
     let lut = Controller::deployed(&sim, place, container(pod));
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     full_life(&mut rig, async |rig| {
         for page in pages(pod, &hooks, port.number) {
             assert_eq!(probe(port.number, &page).await, 200, "{page}");

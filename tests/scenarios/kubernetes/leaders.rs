@@ -11,10 +11,8 @@ async fn two() -> (Rig<Controller>, Controller) {
     let sim = simulator(&skewed_world()).await;
     let first = Controller::new(&sim);
     let place = first.place().await.clone();
-    let mut rig = Rig {
-        lut: Controller::at(&sim, place.clone(), "a", &[]),
-        sim,
-    };
+    let lut = Controller::at(&sim, place.clone(), "a", &[]);
+    let mut rig = Rig::over(sim, lut);
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     rig.lut.start().await;
     rig.lut.wait_for_log("This process leads", 20).await;
@@ -49,7 +47,7 @@ async fn a_killed_leader_is_replaced_within_its_lease_and_nothing_is_done_twice(
         .await;
     rig.run_for(hours(2)).await;
     assert_eq!(holder(&rig.lut).await.as_deref(), Some("b"));
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,15 +68,10 @@ async fn a_leader_frozen_past_its_lease_does_not_act_when_it_goes_on() {
         .await;
     rig.run_for(hours(2)).await;
     // One call in all, and the other sent it (which it may do before the old leader has said that it leads no more).
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
-    let sent = async |lut: &Controller| lut.log().await.matches("Call sent").count();
-    assert_eq!(
-        sent(&frozen).await,
-        0,
-        "the old leader acted\n{}",
-        frozen.log().await
-    );
-    assert_eq!(sent(&rig.lut).await, 1, "{}", rig.lut.log().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
+    let sent = |lut: &Controller| lut.log().matches("Call sent").count();
+    assert_eq!(sent(&frozen), 0, "the old leader acted\n{}", frozen.log());
+    assert_eq!(sent(&rig.lut), 1, "{}", rig.lut.log());
     assert_eq!(holder(&rig.lut).await.as_deref(), Some("b"));
 }
 

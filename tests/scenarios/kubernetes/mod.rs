@@ -47,7 +47,7 @@ async fn alone(world: &str) -> (KubeRig, Rig<Controller>) {
     install_crd(kube.admin()).await;
     let sim = simulator(world).await;
     let lut = Controller::at(&sim, prepare(&kube).await, "scenario", &[]);
-    (kube, Rig { sim, lut })
+    (kube, Rig::over(sim, lut))
 }
 
 /// Forgets whoever waits on the simulator's clock: a frozen process can't say that it waits no more.

@@ -29,11 +29,7 @@ async fn page(lut: &Controller, path: &str, seconds: u64, pleases: impl Fn(u16, 
         if pleases(code, &body) {
             return body;
         }
-        assert!(
-            waited.elapsed() < limit,
-            "{path}: {code} {body}\n{}",
-            lut.log().await
-        );
+        assert!(waited.elapsed() < limit, "{path}: {code} {body}\n{}", lut.log());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -62,7 +58,7 @@ async fn listening(kube: &KubeRig, world: &str) -> Rig<Controller> {
         "scenario",
         &["--listen", "127.0.0.1:0"],
     );
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     rig.lut.start().await;
     rig
@@ -114,7 +110,7 @@ async fn a_lost_connection_shows_in_readyz_and_so_does_its_return_though_nothing
     let relay;
     (place.account, relay) = place.account.relayed().await.unwrap();
     let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     rig.lut.start().await;
     rig.run_until("balanced", hours(1), healthy_and_balanced).await;
@@ -232,7 +228,7 @@ async fn promtool_has_nothing_to_say_against_the_metrics() {
     let first = Controller::new(&sim);
     let place = first.place().await.clone();
     let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     rig.lut.start().await;
     // A failover and an action, so that their series are there too.
@@ -265,10 +261,8 @@ async fn the_breaker_trips_after_five_failures_in_a_row_and_a_person_lifts_it() 
         })
         .collect();
     let sim = simulator(&world(Mode::Enabled, ZONES, &["c:P a:r", "c:P a:r"], &more)).await;
-    let mut rig: Rig<Controller> = Rig {
-        lut: Controller::new(&sim),
-        sim,
-    };
+    let lut = Controller::new(&sim);
+    let mut rig = Rig::over(sim, lut);
     rig.fault("{operation: TestFailover, error: {code: InvalidParameterValue, status: 400, message: no such node group}}");
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     for i in 2..=5 {
@@ -284,7 +278,7 @@ async fn the_breaker_trips_after_five_failures_in_a_row_and_a_person_lifts_it() 
     rig.run_for(hours(2)).await;
     rig.lut.wait_for_log("The breaker stops all acting", 5).await;
     rig.lut.wait_for_log("The stop switch is set", 10).await;
-    assert_eq!(rig.mutations().len(), 5, "{}", rig.story().await);
+    assert_eq!(rig.mutations().len(), 5);
     let status = rig
         .run_until("the stop is told", minutes(10), |s| {
             crate::rig::holding(s).contains(&"stop".into())
@@ -352,12 +346,7 @@ async fn a_restart_tells_nothing_again_and_writes_nothing() {
     forget_clients(&rig.sim);
     rig.lut.start().await;
     rig.run_for(minutes(30)).await;
-    assert_eq!(
-        (version(&rig).await, events_of(&rig.lut).await.len()),
-        before,
-        "{}",
-        rig.story().await
-    );
+    assert_eq!((version(&rig).await, events_of(&rig.lut).await.len()), before);
 }
 
 /// As `kstatus` and `kubectl wait` read it.

@@ -23,7 +23,7 @@ async fn an_api_server_restarted_while_an_action_settles_does_no_harm() {
     kube.start_api_server().await.unwrap();
     rig.run_until("balanced", hours(3), healthy_and_balanced).await;
     rig.run_for(hours(2)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,7 +34,7 @@ async fn an_api_server_that_hangs_for_longer_than_the_lease_ends_acting_until_it
     kube.resume().unwrap();
     rig.run_until("balanced", hours(3), healthy_and_balanced).await;
     rig.run_for(hours(2)).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,11 +56,11 @@ async fn a_watch_dropped_with_its_history_forgotten_begins_anew() {
         if holding(&rig.status().await).contains(&"paused".into()) {
             break;
         }
-        assert!(waited.elapsed() < limit, "{}", rig.story().await);
+        assert!(waited.elapsed() < limit);
     }
     rig.lut.apply("shop", &manifest(ZONES, 1, "")).await;
     rig.run_until("balanced", hours(6), healthy_and_balanced).await;
-    assert_eq!(rig.mutation_names(), ["TestFailover"], "{}", rig.story().await);
+    assert_eq!(rig.mutation_names(), ["TestFailover"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,10 +68,8 @@ async fn without_the_crd_it_says_so_and_waits() {
     let kube = KubeRig::start().await.unwrap();
     let sim = simulator(&skewed_world()).await;
     let place = prepare(&kube).await;
-    let mut rig = Rig {
-        lut: Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]),
-        sim,
-    };
+    let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
+    let mut rig = Rig::over(sim, lut);
     rig.lut.start().await;
     rig.lut
         .wait_for_log("install the CustomResourceDefinition", 20)

@@ -93,7 +93,7 @@ async fn fleet(kube: &KubeRig) -> Rig<Controller> {
         lut.apply(&name, &stack(&name, staying.contains(&number))).await;
     }
     lut.start().await;
-    Rig { sim, lut }
+    Rig::over(sim, lut)
 }
 
 /// Somebody turns automatic failover of the groups that stay unsafe off, or on again.
@@ -112,7 +112,7 @@ async fn balanced() -> Rig<Controller> {
     let sim = simulator(&two_zones).await;
     let place = Controller::new(&sim).place().await.clone();
     let lut = Controller::at(&sim, place, "scenario", &["--listen", "127.0.0.1:0"]);
-    let mut rig = Rig { sim, lut };
+    let mut rig = Rig::over(sim, lut);
     rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
     rig.lut.start().await;
     rig
@@ -159,7 +159,7 @@ async fn outage(note: impl Fn(&str)) -> Outage {
         .contains("evenkeel_actions_total{outcome=\"succeeded\"")
     {
         rig.run_for(minutes(1)).await;
-        assert!(rig.sim.now() < limit, "{}", rig.lut.log().await);
+        assert!(rig.sim.now() < limit, "{}", rig.lut.log());
     }
     note("one action is done, and all is well");
     let mut scrapes = Vec::new();

@@ -1,18 +1,12 @@
 //! Every finding code and every guardrail is emitted by a case here and described in the documentation, and nothing is
 //! described that doesn't exist.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "judge/support.rs"]
-#[allow(dead_code)]
-mod support;
-
+use super::support::*;
 use evenkeel::plan::history::{Phase, TicketOutcome};
 use evenkeel::plan::intent::Mode;
 use evenkeel::plan::{Acceptance, FindingCode, Guardrail};
 use evenkeel::topology::{FailoverClass, Manager, Owner, ResourceStatus, Switch, WeeklyWindow};
 use std::collections::BTreeSet;
-use support::*;
 
 /// A stack of which this is found. A new code doesn't compile until it has a case.
 fn shows(code: FindingCode) -> Scene {

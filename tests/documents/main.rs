@@ -1,14 +1,11 @@
 //! Documents are true: links lead somewhere, commands are understood, promises name tests that exist, figures are the
-//! code's, and `docs/operations.md` lists the files that a run leaves and every field of the status. (Formats, catalogues and examples have tests of their own:
-//! `tests/generated/`, `tests/catalogue.rs`.)
+//! code's, and `docs/operations.md` lists the files that a run leaves and every field of the status. (Formats, catalogues and examples have
+//! tests of their own: `tests/generated/`, `tests/judge/catalogue.rs`.)
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "documents/commands.rs"]
 mod commands;
-#[path = "documents/figures.rs"]
 mod figures;
-#[path = "documents/links.rs"]
 mod links;
 
 use evenkeel_sim::Sim;

@@ -3,20 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Cargo builds examples beside the tests, but tells tests nothing of them.
-fn demo() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let demo = tests.parent().unwrap().with_file_name("examples").join("demo");
-    assert!(
-        demo.is_file(),
-        "{} is missing: cargo build --example demo",
-        demo.display()
-    );
-    demo
-}
+const DEMO: &str = env!("CARGO_BIN_EXE_demo");
 
 /// The lines of the summary with this label, without it.
 fn summary<'a>(output: &'a str, label: &str) -> Vec<&'a str> {
@@ -31,7 +20,7 @@ fn summary<'a>(output: &'a str, label: &str) -> Vec<&'a str> {
 
 #[test]
 fn the_demo_ends_balanced_and_its_summary_says_how() {
-    let output = Command::new(demo())
+    let output = Command::new(DEMO)
         .args(["--speed", "100"])
         .stdin(Stdio::null())
         .output()
@@ -105,7 +94,7 @@ fn the_demo_ends_balanced_and_its_summary_says_how() {
 
 #[test]
 fn a_demo_that_does_not_end_balanced_fails_and_says_so() {
-    let mut demo = Command::new(demo())
+    let mut demo = Command::new(DEMO)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -135,7 +124,7 @@ fn a_demo_that_does_not_end_balanced_fails_and_says_so() {
 
 #[test]
 fn a_speed_that_makes_no_sense_is_refused() {
-    let output = Command::new(demo()).args(["--speed", "0"]).output().unwrap();
+    let output = Command::new(DEMO).args(["--speed", "0"]).output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("a number from 1 to 1000"), "{said}");

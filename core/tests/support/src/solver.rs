@@ -1,4 +1,4 @@
-//! The oracle for stacks that are too large to try everything: what each shard may do comes from [`super::oracle`], and
+//! The oracle for stacks that are too large to try everything: what each shard may do comes from [`crate::oracle`], and
 //! a solver of integer programmes that the planner doesn't use finds the best sum of it, goal after goal.
 //!
 //! Unknown is how many shards of a kind take each way, and to how many nodes and primaries per zone they might be
@@ -6,7 +6,7 @@
 //! distance before less the distance after. (This need not suffice. What is found is then better than anything that the
 //! rules allow, and a plan that is as good is still the best.)
 
-use super::oracle::{Oracle, Vector, Way};
+use crate::oracle::{Oracle, Vector, Way};
 use evenkeel_core::topology::ZoneName;
 use microlp::{ComparisonOp, OptimizationDirection, Problem, Variable};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! of every shard, every combination over the shards, every winner of every move. Slow, and obviously complete.
 //! It shares nothing with the planner but the types of topologies and actions.
 
-use super::stage::Stage;
+use crate::stage::Stage;
 use evenkeel_core::plan::{Action, ActionKind};
 use evenkeel_core::topology::{Health, NodeId, Role, Shard, ShardId, Switch, ZoneName, ZoneState};
 use jiff::SignedDuration;
@@ -376,7 +376,7 @@ impl<'a> Oracle<'a> {
     fn cards(&self, shard: &Shard) -> Vec<Card> {
         let settings = &self.stage.intent.guardrails;
         let long = |since: Option<jiff::Timestamp>| {
-            since.is_none_or(|t| super::stage::NOW.duration_since(t) >= settings.replace_after)
+            since.is_none_or(|t| crate::stage::NOW.duration_since(t) >= settings.replace_after)
         };
         shard
             .nodes

@@ -6,11 +6,13 @@
 //! [`LoopUnderTest`] is small on purpose: the same scenarios run against every shell around the engine. Nothing here
 //! sleeps: [`Rig::run_for`] moves the simulator's clock from wake-up to wake-up until the loop waits for a later time.
 
+use crate::ROOT;
 use evenkeel_sim::{Call, ClockMode, Sim, SimBuilder};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The loop under test, from outside.
@@ -39,7 +41,7 @@ pub trait LoopUnderTest: Sized {
     /// Damages the durable record of a stack.
     async fn damage_record(&self, name: &str, how: Damage);
     /// What it said so far (logs), for failure messages.
-    async fn log(&self) -> String;
+    fn log(&self) -> String;
 }
 
 /// How a durable record is lost.
@@ -49,13 +51,19 @@ pub enum Damage {
     Gone,
 }
 
-pub struct Rig<L> {
+pub struct Rig<L: LoopUnderTest> {
     pub sim: Sim,
     pub lut: L,
+    /// As it was last read: what a failed assertion was about.
+    seen: Mutex<Value>,
 }
 
-impl<L> Drop for Rig<L> {
+impl<L: LoopUnderTest> Drop for Rig<L> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.story());
+            return;
+        }
         let refused = self.sim.calls().into_iter();
         // Where a fault rule fired, the scenario wanted the refusal, and a role's trust may refuse, too.
         let wanted = |c: &Call| !c.faults.is_empty() || c.operation == "AssumeRole";
@@ -63,10 +71,7 @@ impl<L> Drop for Rig<L> {
         let refused: Vec<String> = refused
             .map(|c| format!("{}:{}", c.service, c.operation))
             .collect();
-        assert!(
-            refused.is_empty() || std::thread::panicking(),
-            "refused by the policy: {refused:?}"
-        );
+        assert!(refused.is_empty(), "refused by the policy: {refused:?}");
     }
 }
 
@@ -75,7 +80,7 @@ const STALL: Duration = Duration::from_mins(1);
 
 /// A policy of `deploy/iam/` for the installation of the scenarios.
 pub fn policy(name: &str) -> String {
-    let path = format!("{}/deploy/iam/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{ROOT}/deploy/iam/{name}.json");
     let text = std::fs::read_to_string(path).unwrap();
     let text = text.replace("INSTALLATION", "demo");
     text.replace("STACK_ACCOUNT", "*").replace("STACK_ROLE", "*")
@@ -90,6 +95,15 @@ pub fn hours(n: i64) -> SignedDuration {
 }
 
 impl<L: LoopUnderTest> Rig<L> {
+    /// A loop that isn't running yet over a world of the scenario's own.
+    pub fn over(sim: Sim, lut: L) -> Self {
+        Self {
+            sim,
+            lut,
+            seen: Mutex::new(Value::Null),
+        }
+    }
+
     /// A stepped world, the loop not started.
     pub async fn new(world: &str) -> Self {
         Self::of(world, Sim::builder()).await
@@ -111,7 +125,7 @@ impl<L: LoopUnderTest> Rig<L> {
             .await
             .unwrap_or_else(|e| panic!("the world does not start: {e}\n{world}"));
         let lut = L::new(&sim);
-        Self { sim, lut }
+        Self::over(sim, lut)
     }
 
     /// A world with one stack in it, the loop running.
@@ -138,11 +152,11 @@ impl<L: LoopUnderTest> Rig<L> {
             .advance_expecting(self.sim.now() + span, clients, STALL)
             .await
         {
-            panic!("the clock is stuck: {why}\n{}", self.lut.log().await);
+            panic!("the clock is stuck: {why}");
         }
     }
 
-    /// Steps half-minutes until the status pleases; panics with the story so far when `limit` passes first.
+    /// Steps half-minutes until the status pleases; panics when `limit` passes first.
     pub async fn run_until(
         &self,
         what: &str,
@@ -155,11 +169,7 @@ impl<L: LoopUnderTest> Rig<L> {
             if pleases(&status) {
                 return status;
             }
-            assert!(
-                self.sim.now() < deadline,
-                "{what}: not within {limit:?}\n{}",
-                self.story().await
-            );
+            assert!(self.sim.now() < deadline, "{what}: not within {limit:?}");
             self.run_for(SignedDuration::from_secs(30)).await;
         }
     }
@@ -177,7 +187,7 @@ impl<L: LoopUnderTest> Rig<L> {
             end = advance => Some(end),
         };
         if let Some(end) = missed {
-            panic!("no call was caught: {end:?}\n{}", self.story().await);
+            panic!("no call was caught: {end:?}");
         }
     }
 
@@ -194,7 +204,13 @@ impl<L: LoopUnderTest> Rig<L> {
     }
 
     pub async fn status(&self) -> Value {
-        self.lut.status("shop").await
+        let status = self.lut.status("shop").await;
+        self.seen().clone_from(&status);
+        status
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Value> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Mutating calls that changed the world, by operation.
@@ -215,8 +231,8 @@ impl<L: LoopUnderTest> Rig<L> {
         self.mutations().into_iter().map(|c| c.operation).collect()
     }
 
-    /// Everything a person needs to see why a scenario failed.
-    pub async fn story(&self) -> String {
+    /// Everything a person needs to see why a scenario failed: printed when it panics.
+    fn story(&self) -> String {
         let mut story = format!("simulated time: {}\n", self.sim.now());
         for call in self.mutations() {
             let _ = writeln!(
@@ -225,19 +241,9 @@ impl<L: LoopUnderTest> Rig<L> {
                 call.at, call.operation, call.params, call.status, call.error
             );
         }
-        let status = self.status().await;
-        let _ = writeln!(
-            story,
-            "status: {}",
-            serde_json::to_string_pretty(&status).unwrap()
-        );
-        let state = serde_json::to_value(self.sim.state()).unwrap();
-        let _ = writeln!(
-            story,
-            "groups: {}",
-            serde_json::to_string_pretty(&state["groups"]).unwrap()
-        );
-        let log = self.lut.log().await;
+        let _ = writeln!(story, "status as last read: {:#}", *self.seen());
+        let _ = writeln!(story, "groups: {:#}", self.sim_state()["groups"]);
+        let log = self.lut.log();
         let tail: Vec<&str> = log.lines().rev().take(60).collect();
         for line in tail.into_iter().rev() {
             let _ = writeln!(story, "log: {line}");

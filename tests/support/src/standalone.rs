@@ -1,7 +1,7 @@
 //! `evenkeel run` as a child process: the real binary, the real SDK, real signals.
 
-use super::child::Child;
-use super::rig::{Damage, LoopUnderTest};
+use crate::child::Child;
+use crate::rig::{Damage, LoopUnderTest};
 use evenkeel_sim::Sim;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -123,7 +123,7 @@ impl LoopUnderTest for Standalone {
         assert!(found > 0, "no record of {name} below {}", self.state().display());
     }
 
-    async fn log(&self) -> String {
+    fn log(&self) -> String {
         self.child.log()
     }
 }

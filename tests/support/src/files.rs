@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Compares a file of the repository with what it should hold, or writes it when asked to.
 pub fn check_file(path: &str, wanted: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let file = Path::new(crate::ROOT).join(path);
     #[expect(
         clippy::disallowed_methods,
         reason = "`make gen` asks through the environment"

@@ -1,6 +1,6 @@
 //! Stacks drawn from a seed: most of them plausible, some odd.
 
-use super::stage::{NOW, Stage};
+use crate::stage::{NOW, Stage};
 use evenkeel_core::topology::Switch;
 
 /// SplitMix64: small, good enough, the same everywhere.
@@ -11,7 +11,7 @@ impl Dice {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +20,7 @@ impl Dice {
     }
 
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        (self.roll() % n as u64) as usize
     }
 
     pub fn one_in(&mut self, n: usize) -> bool {
