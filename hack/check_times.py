@@ -5,11 +5,15 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 NOTES = TARGET / "check-times.jsonl"
+# Whoever waits for commands with a limit sets it to end them all: they have groups of their own, so that a terminal's Ctrl-C
+# doesn't reach them.
+STOPPED = threading.Event()
 
 
 def measured(command, limit=None, **options):
@@ -22,7 +26,7 @@ def measured(command, limit=None, **options):
         pid, status, used = os.wait4(process.pid, 0 if limit is None else os.WNOHANG)
         if pid:
             break
-        if time.monotonic() - started > limit:
+        if STOPPED.is_set() or time.monotonic() - started > limit:
             os.killpg(process.pid, signal.SIGKILL)
         time.sleep(0.02)
     code = os.waitstatus_to_exitcode(status)
