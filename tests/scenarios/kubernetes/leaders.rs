@@ -18,7 +18,7 @@ async fn two() -> (Rig<Controller>, Controller) {
     rig.lut.wait_for_log("This process leads", 20).await;
     let mut other = Controller::at(&rig.sim, place, "b", &["--listen", "127.0.0.1:0"]);
     other.start().await;
-    other.wait_for_log("Listening", 20).await;
+    super::process::page(&other, "/readyz", 30, |code, _| code == 200).await;
     (rig, other)
 }
 

@@ -22,7 +22,7 @@ pub async fn get(lut: &Controller, path: &str) -> (u16, String) {
 }
 
 /// Waits in real time until a page pleases.
-async fn page(lut: &Controller, path: &str, seconds: u64, pleases: impl Fn(u16, &str) -> bool) -> String {
+pub async fn page(lut: &Controller, path: &str, seconds: u64, pleases: impl Fn(u16, &str) -> bool) -> String {
     let (waited, limit) = (Stopwatch::start(), Duration::from_secs(seconds));
     loop {
         let (code, body) = get(lut, path).await;
