@@ -9,6 +9,7 @@
 use evenkeel_core::plan::intent::CacheIntent;
 use evenkeel_core::topology::{Component, Gap, Manager, ResourceStatus, Switch};
 use evenkeel_core_test_support::stage::{NOW, Stage, spoken};
+use jiff::SignedDuration;
 
 struct Row {
     name: &'static str,
@@ -35,6 +36,11 @@ impl Row {
         self
     }
 
+    fn moved(mut self, shard: &str, hours: i64) -> Self {
+        self.stage = self.stage.moved(shard, SignedDuration::from_hours(hours));
+        self
+    }
+
     fn no_capacity(mut self, zone: &str) -> Self {
         self.stage
             .history
@@ -51,6 +57,35 @@ fn check(rows: Vec<Row>) {
     for Row { name, stage, plan } in rows {
         assert_eq!(spoken(&stage.propose()), plan, "{name}");
     }
+}
+
+#[test]
+fn a_shard_that_can_be_moved_today_is_moved_rather_than_one_that_can_not() {
+    let all_in_c = || row("", "a c", &["c:P a:r", "c:P a:r", "c:P a:r"], &["move 0001"]);
+    let named = |name, row: Row, plan| Row { name, plan, ..row };
+    check(vec![
+        named("nobody was moved → the first", all_in_c(), &["move 0001"]),
+        named(
+            "0001 was moved today → 0002, which can go at once",
+            all_in_c().moved("0001", 1),
+            &["move 0002"],
+        ),
+        named(
+            "0001 and 0002 were moved today → 0003",
+            all_in_c().moved("0001", 23).moved("0002", 1),
+            &["move 0003"],
+        ),
+        named(
+            "moved a day ago → the first again",
+            all_in_c().moved("0001", 24),
+            &["move 0001"],
+        ),
+        named(
+            "all were moved today → the first, for it is still what has to be done",
+            all_in_c().moved("0001", 1).moved("0002", 1).moved("0003", 1),
+            &["move 0001"],
+        ),
+    ]);
 }
 
 #[test]

@@ -8,10 +8,12 @@ use crate::execute::progress;
 use crate::execute::ticket::WrongPhase;
 use crate::observe::{Look, RegionView, ZoneWatch, failovers, memory, topology};
 use crate::plan::history::{Fleet, History, Ticket, TicketOutcome};
+use crate::plan::verify::undecided;
 use crate::plan::{Decision, Input, Intent, Purpose, approvals, guardrails::flapping, id, plan};
 use crate::topology::{Failover, Topology};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What one judgement rests on.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +38,37 @@ pub struct Judgement {
     pub finished: Vec<Ticket>,
 }
 
-/// Looks once. An error means that the record contradicts itself.
+/// Looks once. An error means that the record contradicts itself. A fault of ours that ends in a panic is the hold of
+/// this stack alone: its record stays as it was, and nothing is said of what it survives.
 pub fn judge(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
+    caught(scene.intent, scene.history, scene.now, || judge_unguarded(scene))
+}
+
+fn caught(
+    intent: &Intent,
+    history: &History,
+    now: Timestamp,
+    judge: impl FnOnce() -> Result<Judgement, WrongPhase>,
+) -> Result<Judgement, WrongPhase> {
+    // What was being made is thrown away with the panic; all that it was made of is borrowed and unchanged.
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Ok(Judgement {
+            topology: Topology {
+                stack: intent.stack.clone(),
+                observed_at: now,
+                zones: [].into(),
+                components: [].into(),
+            },
+            history: history.clone(),
+            decision: undecided(intent, text.unwrap_or("no reason given"), now),
+            finished: Vec::new(),
+        })
+    })
+}
+
+fn judge_unguarded(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
     let Scene {
         intent,
         view,
@@ -125,4 +156,33 @@ fn acknowledge(history: &mut History, intent: &Intent) {
     history.acknowledged.retain(|id| known.contains(id));
     let named = intent.annotations.acknowledge.intersection(&known).cloned();
     history.acknowledged.extend(named);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::support::{at, intent};
+    use crate::plan::{Guardrail, next_step};
+    use crate::topology::survival::Survival;
+
+    #[test]
+    fn a_panic_while_judging_is_a_hold_and_changes_no_record() {
+        let intent = intent("g");
+        let history = History {
+            began: Some(at(3)),
+            ..History::default()
+        };
+        let judge = || panic!("index {} out of range", 7);
+        let judgement = caught(&intent, &history, at(5), judge).unwrap();
+        assert_eq!(judgement.history, history);
+        let decision = judgement.decision;
+        assert_eq!(next_step(&decision), None);
+        assert!(!decision.zones.is_empty());
+        assert!(decision.zones.values().all(|z| z.verdict == Survival::Unknown));
+        let [hold] = &decision.holds[..] else {
+            panic!("{:?}", decision.holds);
+        };
+        assert_eq!((hold.guardrail, &hold.action), (Guardrail::Verifier, &None));
+        assert!(hold.reason.contains("index 7 out of range"), "{}", hold.reason);
+    }
 }

@@ -110,6 +110,15 @@ impl Stack {
         let wake = wake_at(&judgement.topology, &decision, &judgement.history, now);
         let expiry = acceptance::next_expiry(&self.wish.intent, now);
         self.wake_at = Some(expiry.map_or(wake, |at| at.min(wake)));
+        if self.decision.as_ref().map(|d| &d.holds) != Some(&decision.holds) {
+            let faults = decision
+                .holds
+                .iter()
+                .filter(|h| h.guardrail == Guardrail::Verifier);
+            for fault in faults {
+                tracing::error!(stack = %decision.stack, hold = fault.id, reason = fault.reason, "A fault of ours is held");
+            }
+        }
         self.topology = Some(judgement.topology);
         self.decision = Some(decision);
         self.fleet = fleet;

@@ -2,8 +2,10 @@
 
 use crate::support::*;
 use evenkeel::plan::approvals::{absorb, complete};
+use evenkeel::plan::history::TicketOutcome;
 use evenkeel::plan::id::{plan_id, steps};
 use evenkeel::plan::intent::{Mode, Policy};
+use evenkeel::plan::text::moment;
 use evenkeel::plan::{Action, ActionType, Guardrail};
 use evenkeel::topology::FailoverClass;
 use jiff::Timestamp;
@@ -50,6 +52,20 @@ fn disruption_waits_until_the_current_plan_is_approved_and_the_hold_says_how() {
     assert_eq!(waiting(&scene, &plan), 0);
     scene.intent.annotations.approve = Some("000000000000".to_owned());
     assert_eq!(waiting(&scene, &plan), 2);
+}
+
+#[test]
+fn a_request_for_approval_names_the_moment_before_which_nothing_is_done() {
+    let done = |shard, hours: i64| {
+        let moved_at = now() - jiff::SignedDuration::from_hours(hours);
+        finished(move_primary(shard), moved_at, TicketOutcome::Succeeded)
+    };
+    let scene = approving().with(|s| s.history.tickets = vec![done("0001", 1), done("0002", 30)]);
+    let quota = scene.hold(Guardrail::Quota, &move_primary("0001"));
+    let asked = |shard| scene.hold(Guardrail::Mode, &move_primary(shard)).reason;
+    let said = format!("it is not done before {}.", moment(quota.retry_at.unwrap()));
+    assert!(asked("0001").contains(&said), "{}", asked("0001"));
+    assert!(!asked("0002").contains("not done before"), "{}", asked("0002"));
 }
 
 #[test]

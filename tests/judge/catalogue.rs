@@ -4,7 +4,7 @@
 use super::support::*;
 use evenkeel::plan::history::{Phase, TicketOutcome};
 use evenkeel::plan::intent::Mode;
-use evenkeel::plan::{Acceptance, FindingCode, Guardrail};
+use evenkeel::plan::{Acceptance, Decision, FindingCode, Guardrail, next_step, plan};
 use evenkeel::topology::{FailoverClass, Manager, Owner, ResourceStatus, Switch, WeeklyWindow};
 use std::collections::BTreeSet;
 
@@ -126,6 +126,8 @@ fn holds(guardrail: Guardrail) -> Scene {
                 reason: "It failed.".to_owned(),
             }];
         }),
+        // Of a sound plan it holds nothing: `every_guardrail_holds_something` gives it another.
+        Guardrail::Verifier => scene("a c", &["a:r c:P"]),
         Guardrail::BackOff => skewed().with(|s| {
             s.history.tickets = vec![finished(
                 move_primary("0001"),
@@ -140,6 +142,20 @@ fn holds(guardrail: Guardrail) -> Scene {
 fn every_guardrail_holds_something() {
     for guardrail in Guardrail::ALL {
         let scene = holds(guardrail);
+        if guardrail == Guardrail::Verifier {
+            let unsound = Decision {
+                actions: vec![add("0001", "a")],
+                holds: Vec::new(),
+                ..plan(&scene.input())
+            };
+            let held = evenkeel::plan::verify::held(&scene.input(), unsound);
+            assert_eq!(
+                held.holds.iter().map(|h| h.guardrail).collect::<Vec<_>>(),
+                [guardrail]
+            );
+            assert_eq!(next_step(&held), None);
+            continue;
+        }
         let held: BTreeSet<Guardrail> = [move_primary("0001"), add("0001", "a")]
             .iter()
             .flat_map(|action| scene.held_by(action))

@@ -20,6 +20,7 @@ pub mod place;
 pub mod propose;
 pub mod step;
 pub mod text;
+pub mod verify;
 mod why;
 pub mod windows;
 
@@ -97,7 +98,7 @@ pub fn plan(input: &Input<'_>) -> Decision {
     let Proposal {
         actions, balanced, ..
     } = propose(input);
-    Decision {
+    let decision = Decision {
         id: id::plan_id(input, &actions),
         stack: input.intent.stack.clone(),
         mode: input.intent.mode,
@@ -108,5 +109,6 @@ pub fn plan(input: &Input<'_>) -> Decision {
         holds: guardrails::evaluate(input, &actions),
         actions,
         balanced,
-    }
+    };
+    verify::held(input, decision)
 }

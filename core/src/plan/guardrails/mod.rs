@@ -22,7 +22,7 @@ mod ownership;
 mod paused;
 mod provider_maintenance;
 mod quiet_period;
-mod quota;
+pub(super) mod quota;
 mod redundancy;
 mod replication_lag;
 mod resource_state;
@@ -80,11 +80,13 @@ pub enum Guardrail {
     Flapping,
     /// The last tries of this kind of step came to nothing; the next one waits.
     BackOff,
+    /// The step breaks a rule that every step has to keep: a fault of ours ([`super::verify`]).
+    Verifier,
 }
 
 impl Guardrail {
     /// Every guardrail, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Stop,
         Self::Paused,
         Self::Mode,
@@ -105,6 +107,7 @@ impl Guardrail {
         Self::Capacity,
         Self::Flapping,
         Self::BackOff,
+        Self::Verifier,
     ];
 
     /// As spelled in output and metrics.
@@ -130,6 +133,7 @@ impl Guardrail {
             Self::Capacity => "capacity",
             Self::Flapping => "flapping",
             Self::BackOff => "back_off",
+            Self::Verifier => "verifier",
         }
     }
 
@@ -147,8 +151,8 @@ impl Guardrail {
     /// Why this action must wait. `clear` are the earlier actions that no other guardrail refuses.
     fn refuse(self, ctx: &Context<'_>, action: &Action, clear: &[&Action]) -> Option<Refusal> {
         match self {
-            Self::Stop | Self::Paused | Self::InFlight => None,
-            Self::Mode => mode::refuse(ctx, action),
+            Self::Stop | Self::Paused | Self::InFlight | Self::Verifier => None,
+            Self::Mode => mode::refuse(ctx, action, None),
             Self::Ownership => ownership::refuse(ctx, action),
             Self::Freshness => freshness::refuse(ctx, action),
             Self::ResourceState => resource_state::refuse(ctx, action),
@@ -203,7 +207,8 @@ impl Guardrail {
             | Self::ReplicationLag
             | Self::Budget
             | Self::Quota
-            | Self::Capacity => Scope::Action,
+            | Self::Capacity
+            | Self::Verifier => Scope::Action,
         }
     }
 
@@ -238,7 +243,12 @@ pub fn evaluate(input: &Input<'_>, actions: &[Action]) -> Vec<Hold> {
         if shared.is_empty() && own.is_empty() {
             clear.push(action);
         }
-        for (guardrail, refusal) in shared.iter().cloned().chain(own) {
+        let refusals: Refusals = shared.iter().cloned().chain(own).collect();
+        let not_before = refusals.iter().filter_map(|(_, r)| r.retry_at).max();
+        for (guardrail, mut refusal) in refusals {
+            if guardrail == Guardrail::Mode && not_before.is_some() {
+                refusal = mode::refuse(&ctx, action, not_before).unwrap_or(refusal);
+            }
             holds.push((guardrail, i + 1, hold(guardrail, Some(action), refusal)));
         }
     }

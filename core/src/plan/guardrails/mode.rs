@@ -11,7 +11,9 @@
 
 use super::context::{Context, Refusal};
 use crate::plan::intent::{Intent, Mode, ModeLimit, Policy};
+use crate::plan::text::moment;
 use crate::plan::{Action, ActionClass, ActionType, approvals};
+use jiff::Timestamp;
 
 /// What `policy`, or else the mode, says of actions of this type, within what the stack's AWSAccount allows.
 pub fn effective_policy(intent: &Intent, action_type: ActionType) -> Policy {
@@ -42,7 +44,8 @@ fn policy_of(mode: Mode, action_type: ActionType) -> Policy {
     }
 }
 
-pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
+/// `not_before`: what other guardrails hold the action for until then; whoever approves it should know.
+pub(super) fn refuse(ctx: &Context<'_>, action: &Action, not_before: Option<Timestamp>) -> Option<Refusal> {
     let intent = ctx.input.intent;
     let action_type = action.kind.action_type();
     let by_policy = intent.policy.contains_key(&action_type);
@@ -63,11 +66,16 @@ pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
         (Policy::Report, None) => Some(Refusal::new(
             "spec.mode is Observe: actions are only reported. Set it to Approve or Enforce to let them happen.",
         )),
-        (Policy::Approve, limit) => approval(ctx, action_type, limit),
+        (Policy::Approve, limit) => approval(ctx, action_type, limit, not_before),
     }
 }
 
-fn approval(ctx: &Context<'_>, action_type: ActionType, limit: Option<&ModeLimit>) -> Option<Refusal> {
+fn approval(
+    ctx: &Context<'_>,
+    action_type: ActionType,
+    limit: Option<&ModeLimit>,
+    not_before: Option<Timestamp>,
+) -> Option<Refusal> {
     let plan = &ctx.plan.0;
     match approvals::standing(ctx.input, &ctx.plan, &ctx.steps) {
         approvals::Standing::Approved => None,
@@ -85,8 +93,11 @@ fn approval(ctx: &Context<'_>, action_type: ActionType, limit: Option<&ModeLimit
                     limit.account, limit.mode
                 )
             });
+            let rests = not_before.map_or(String::new(), |at| {
+                format!(" Approved or not, it is not done before {}.", moment(at))
+            });
             Some(Refusal::new(format!(
-                "{by}{action_type} waits for approval. Approve this plan with the annotation evenkeel.dev/approve: {plan}"
+                "{by}{action_type} waits for approval.{rests} Approve this plan with the annotation evenkeel.dev/approve: {plan}"
             )))
         }
     }

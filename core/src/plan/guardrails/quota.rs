@@ -4,8 +4,8 @@
 use super::context::{Context, Refusal};
 use crate::plan::history::{Phase, Ticket, TicketOutcome};
 use crate::plan::text::moment;
-use crate::plan::{Action, ActionKind};
-use crate::topology::ShardId;
+use crate::plan::{Action, ActionKind, Input};
+use crate::topology::{ComponentName, ShardId};
 use jiff::{SignedDuration, Timestamp};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -14,18 +14,27 @@ pub(super) fn refuse(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
     let ActionKind::MovePrimary { shard } = &action.kind else {
         return None;
     };
-    let mut why: Vec<Refusal> = ledger(ctx, action).into_iter().collect();
-    why.extend(tried(ctx, action, shard));
+    of_move(ctx.input, &action.component, shard)
+}
+
+/// The primary of this shard can't be moved yet. Planning asks, so that it needn't plan what has to wait.
+pub(in crate::plan) fn bars_move(input: &Input<'_>, component: &ComponentName, shard: &ShardId) -> bool {
+    of_move(input, component, shard).is_some()
+}
+
+fn of_move(input: &Input<'_>, component: &ComponentName, shard: &ShardId) -> Option<Refusal> {
+    let mut why: Vec<Refusal> = ledger(input, component).into_iter().collect();
+    why.extend(tried(input, component, shard));
     Refusal::join(why)
 }
 
-fn ledger(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
-    let resource = &ctx.state(action)?.component.resource;
-    let fleet = ctx.input.fleet;
+fn ledger(input: &Input<'_>, component: &ComponentName) -> Option<Refusal> {
+    let resource = &input.topology.components.get(component)?.resource;
+    let fleet = input.fleet;
     let limit = fleet.test_failover_limit as usize;
     let key = (resource.account.clone(), resource.region.clone());
     let all = fleet.test_failovers.get(&key).map_or(&[][..], Vec::as_slice);
-    let recent = |at: &&Timestamp| ctx.input.now.duration_since(**at) < DAY;
+    let recent = |at: &&Timestamp| input.now.duration_since(**at) < DAY;
     let count = all.iter().filter(recent).count();
     if count < limit {
         return None;
@@ -44,23 +53,17 @@ fn ledger(ctx: &Context<'_>, action: &Action) -> Option<Refusal> {
     })
 }
 
-fn tried(ctx: &Context<'_>, action: &Action, shard: &ShardId) -> Option<Refusal> {
-    let last = ctx
-        .input
-        .history
-        .tickets
-        .iter()
-        .filter(|t| counts_as_try(t))
-        .filter(|t| {
-            t.actions.iter().any(|a| {
-                a.component == action.component
-                    && matches!(&a.kind, ActionKind::MovePrimary { shard: s } if s == shard)
-            })
-        })
+fn tried(input: &Input<'_>, component: &ComponentName, shard: &ShardId) -> Option<Refusal> {
+    let moves = |a: &Action| {
+        a.component == *component && matches!(&a.kind, ActionKind::MovePrimary { shard: s } if s == shard)
+    };
+    let tickets = input.history.tickets.iter();
+    let last = tickets
+        .filter(|t| counts_as_try(t) && t.actions.iter().any(moves))
         .map(|t| t.called_at.unwrap_or(t.prepared_at))
         .max()?;
     let until = last.checked_add(DAY).ok()?;
-    (ctx.input.now < until).then(|| {
+    (input.now < until).then(|| {
         Refusal::until(
             format!(
                 "The primary of shard {shard} was moved, or tried to be, at {}; a shard is tried once in 24 h.",

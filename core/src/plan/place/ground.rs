@@ -3,6 +3,7 @@
 //! Indices keep the order of names, so that comparing indices compares names. Made once per plan from the
 //! observed topology; nothing here decides anything.
 
+use crate::plan::guardrails::quota;
 use crate::plan::intent::CacheIntent;
 use crate::plan::{Input, copies};
 use crate::topology::{
@@ -48,6 +49,8 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     pub members: Vec<Member>,
+    /// The guardrail `quota` doesn't let its primary be moved yet.
+    pub move_barred: bool,
 }
 
 /// A component as placing sees it.
@@ -76,7 +79,10 @@ impl<'a> Ground<'a> {
         let shards: Vec<_> = component.shards.iter().collect();
         let cells = shards
             .iter()
-            .map(|(_, shard)| cell(input, &places, shard))
+            .map(|(id, shard)| Cell {
+                members: members(input, &places, shard),
+                move_barred: quota::bars_move(input, name, id),
+            })
             .collect();
         Self {
             name,
@@ -160,7 +166,7 @@ fn places(input: &Input<'_>, name: &ComponentName, cache: &CacheIntent, componen
         .collect()
 }
 
-fn cell(input: &Input<'_>, places: &[Place], shard: &Shard) -> Cell {
+fn members(input: &Input<'_>, places: &[Place], shard: &Shard) -> Vec<Member> {
     let index = |zone: &ZoneName| places.binary_search_by(|p| p.name.cmp(zone)).unwrap_or_default();
     let small = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
     let mut by_lag: Vec<(bool, Option<jiff::SignedDuration>, &NodeId)> = shard
@@ -169,7 +175,7 @@ fn cell(input: &Input<'_>, places: &[Place], shard: &Shard) -> Cell {
         .map(|(id, n)| (n.lag.is_none(), n.lag, id))
         .collect();
     by_lag.sort();
-    let members: Vec<Member> = shard
+    shard
         .nodes
         .iter()
         .enumerate()
@@ -191,6 +197,5 @@ fn cell(input: &Input<'_>, places: &[Place], shard: &Shard) -> Cell {
                 .map(small),
             rank: small(by_lag.iter().position(|(.., n)| *n == id).unwrap_or_default()),
         })
-        .collect();
-    Cell { members }
+        .collect()
 }

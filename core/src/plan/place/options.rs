@@ -47,6 +47,8 @@ pub struct Cost {
     pub nodes: i64,
     /// Removed nodes that we hadn't added.
     pub foreign: i64,
+    /// Moves that the guardrail `quota` doesn't allow yet: another shard's does as well, sooner.
+    pub barred: i64,
 }
 
 /// One thing that a shard may do.
@@ -434,6 +436,7 @@ impl Walk<'_> {
                 ),
                 nodes: count(path.steps.iter().filter(|s| !matches!(s, Step::Move)).count()),
                 foreign: count(foreign.filter(removed).count()),
+                barred: i64::from(self.cell.move_barred && path.steps.contains(&Step::Move)),
             },
             steps: path.steps.clone(),
         });

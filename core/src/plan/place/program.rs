@@ -125,12 +125,13 @@ impl Cost {
             disruptive: self.disruptive + times * other.disruptive,
             nodes: self.nodes + times * other.nodes,
             foreign: self.foreign + times * other.foreign,
+            barred: self.barred + times * other.barred,
         }
     }
 }
 
 /// Levels of a worth, from the first to the last.
-pub const LEVELS: usize = 9;
+pub const LEVELS: usize = 10;
 pub const NODES_SPREAD: usize = 3;
 pub const PRIMARIES_SPREAD: usize = 4;
 
@@ -145,8 +146,11 @@ impl Effect {
             disruptive,
             nodes,
             foreign,
+            barred,
         } = self.cost;
-        [first, second, third, 0, 0, untidy, disruptive, nodes, foreign]
+        [
+            first, second, third, 0, 0, untidy, disruptive, nodes, foreign, barred,
+        ]
     }
 
     /// Nodes that come or go, over all zones.

@@ -2,7 +2,7 @@
 //! of every shard, every combination over the shards, every winner of every move. Slow, and obviously complete.
 //! It shares nothing with the planner but the types of topologies and actions.
 
-use crate::stage::Stage;
+use crate::stage::{NOW, Stage};
 use evenkeel_core::plan::{Action, ActionKind};
 use evenkeel_core::topology::{Health, NodeId, Role, Shard, ShardId, Switch, ZoneName, ZoneState};
 use jiff::SignedDuration;
@@ -10,8 +10,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Violations of goals 1 to 6, with goal 6 in its place, then what the actions cost:
-/// `[goal 1, 2, 3, 4, 5, 6, disruptive, nodes added and removed, foreign nodes removed]`.
-pub type Vector = [i64; 9];
+/// `[goal 1, 2, 3, 4, 5, 6, disruptive, nodes added and removed, foreign nodes removed,
+/// moves of shards that were moved within 24 h]`.
+pub type Vector = [i64; 10];
 
 /// One component under the oracle's eyes.
 pub struct Oracle<'a> {
@@ -134,7 +135,10 @@ impl<'a> Oracle<'a> {
                     vector[7] += 1;
                     vector[8] += i64::from(!self.stage.shard(shard).nodes[node].added_by_us);
                 }
-                ActionKind::MovePrimary { .. } => vector[6] += 1,
+                ActionKind::MovePrimary { shard } => {
+                    vector[6] += 1;
+                    vector[9] += i64::from(self.was_moved(shard));
+                }
                 _ => {}
             }
         }
@@ -177,7 +181,7 @@ impl<'a> Oracle<'a> {
     }
 
     fn sum(&self, chosen: &[&Way]) -> Vector {
-        let mut v = [0; 9];
+        let mut v = [0; 10];
         let mut nodes = vec![0; self.measured.len()];
         let mut primaries = vec![0; self.measured.len()];
         let mut outside = 0;
@@ -200,8 +204,10 @@ impl<'a> Oracle<'a> {
     /// What a way leaves and costs by itself.
     fn weigh(&self, mut way: Way) -> Way {
         let [first, second, third, sixth] = self.shard_violations(&way.end);
-        let [disruptive, nodes, foreign] = self.cost(&way);
-        way.own = [first, second, third, 0, 0, sixth, disruptive, nodes, foreign];
+        let [disruptive, nodes, foreign, barred] = self.cost(&way);
+        way.own = [
+            first, second, third, 0, 0, sixth, disruptive, nodes, foreign, barred,
+        ];
         way.nodes = self
             .measured
             .iter()
@@ -216,8 +222,8 @@ impl<'a> Oracle<'a> {
         way
     }
 
-    fn cost(&self, way: &Way) -> [i64; 3] {
-        let mut cost = [0; 3];
+    fn cost(&self, way: &Way) -> [i64; 4] {
+        let mut cost = [0; 4];
         for step in &way.steps {
             match step {
                 ActionKind::AddReplica { .. } => cost[1] += 1,
@@ -226,10 +232,25 @@ impl<'a> Oracle<'a> {
                     cost[1] += 1;
                     cost[2] += i64::from(!self.stage.shard(shard).nodes[node].added_by_us);
                 }
+                ActionKind::MovePrimary { shard } => {
+                    cost[0] += 1;
+                    cost[3] += i64::from(self.was_moved(shard));
+                }
                 _ => cost[0] += 1,
             }
         }
         cost
+    }
+
+    /// Our record tells of a move of this shard less than a day ago.
+    fn was_moved(&self, shard: &ShardId) -> bool {
+        self.stage.history.tickets.iter().any(|t| {
+            t.called_at
+                .is_some_and(|at| NOW.duration_since(at) < SignedDuration::from_hours(24))
+                && t.actions
+                    .iter()
+                    .any(|a| a.kind == ActionKind::MovePrimary { shard: shard.clone() })
+        })
     }
 
     /// Each move, one after the other: the expected winner brings goal 5 nearer (or the primary in from outside), and
@@ -271,7 +292,7 @@ impl<'a> Oracle<'a> {
     }
 
     fn violations(&self, shards: &[Vec<Card>]) -> Vector {
-        let mut v = [0; 9];
+        let mut v = [0; 10];
         let mut nodes = vec![0; self.measured.len()];
         let mut primaries = Vec::new();
         for cards in shards {
@@ -413,7 +434,7 @@ impl<'a> Oracle<'a> {
                 steps: Vec::new(),
                 end: start.clone(),
                 moved: None,
-                own: [0; 9],
+                own: [0; 10],
                 nodes: Vec::new(),
                 primary: None,
             },

@@ -2,6 +2,7 @@
 
 use crate::stage::{NOW, Stage};
 use evenkeel_core::topology::Switch;
+use jiff::SignedDuration;
 
 /// SplitMix64: small, good enough, the same everywhere.
 pub struct Dice(u64);
@@ -104,9 +105,19 @@ pub fn draw(seed: u64, shape: Shape) -> Drawn {
     if odd(&mut dice) && dice.one_in(3) {
         stage = stage.component(|c| c.settings.multi_az = Switch::Disabled);
     }
+    // Dice of its own: stacks of a seed are the same with and without.
+    let mut lately = Dice::new(!seed);
+    let moved: Vec<String> = (1..=shards.len())
+        .filter(|_| shape.odd > 0 && lately.one_in(shape.odd))
+        .map(|shard| format!("{shard:04}"))
+        .collect();
+    for shard in &moved {
+        let hours = i64::from(lately.below(3) != 0) + 23;
+        stage = stage.moved(shard, SignedDuration::from_hours(hours));
+    }
     let words = format!(
         "seed {seed}: zones {zones:?} min {min} skew {skew} preferred {preferred:?} missed {missed:?} \
-         unreached {unreached:?} shards {shards:?}"
+         unreached {unreached:?} moved {moved:?} shards {shards:?}"
     );
     Drawn { words, stage }
 }

@@ -43,7 +43,7 @@ pub fn best(oracle: &Oracle<'_>) -> Option<Vector> {
     let kinds: Vec<(Vec<Effect>, i64)> = kinds.into_iter().collect();
 
     let mut fixed: Vec<i64> = Vec::new();
-    for goal in 0..9 {
+    for goal in 0..10 {
         fixed.push(least(oracle, &kinds, &fixed, goal));
     }
     fixed.try_into().ok()
@@ -77,7 +77,7 @@ impl Effect {
 fn least(oracle: &Oracle<'_>, kinds: &[(Vec<Effect>, i64)], fixed: &[i64], goal: usize) -> i64 {
     let mut problem = Problem::new(OptimizationDirection::Minimize);
     let zones = oracle.measured.len();
-    let mut sums: Vec<Sum> = vec![Vec::new(); 9];
+    let mut sums: Vec<Sum> = vec![Vec::new(); 10];
     let (mut nodes, mut primaries, mut moves) =
         (vec![Sum::new(); zones], vec![Sum::new(); zones], Sum::new());
     let mut before = vec![0; zones];

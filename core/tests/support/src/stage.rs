@@ -1,8 +1,11 @@
 //! A stack written in shorthand, what the planner says of it, and a pure stepping function.
 
-use evenkeel_core::plan::history::AddedNode;
+use evenkeel_core::plan::history::{AddedNode, Phase, Ticket, TicketOutcome};
 use evenkeel_core::plan::intent::{Annotations, CacheIntent, GuardrailSettings, Intent, Mode, Objectives};
-use evenkeel_core::plan::{Action, ActionKind, Fleet, History, Input, Proposal, Purpose, propose};
+use evenkeel_core::plan::verify::{Fault, verify};
+use evenkeel_core::plan::{
+    Action, ActionId, ActionKind, Decision, Fleet, History, Input, Proposal, Purpose, plan, propose,
+};
 use evenkeel_core::topology::shorthand::{additions, topology};
 use evenkeel_core::topology::{
     Health, Node, NodeId, Role, Shard, SmallMap, Switch, Topology, ZoneName, ZoneState,
@@ -54,8 +57,52 @@ impl Stage {
         self
     }
 
+    /// Our record tells that we moved this shard's primary so long ago.
+    pub fn moved(mut self, shard: &str, ago: SignedDuration) -> Self {
+        let move_primary = ActionKind::MovePrimary { shard: shard.into() };
+        self.history.tickets.push(Ticket {
+            id: format!("moved-{shard}"),
+            actions: vec![Action {
+                id: ActionId(format!("move-primary-cache-{shard}")),
+                component: "cache".into(),
+                kind: move_primary,
+                from_zone: None,
+                to_zone: None,
+                why: String::new(),
+            }],
+            phase: Phase::Done,
+            prepared_at: NOW - ago,
+            called_at: Some(NOW - ago),
+            deadline: NOW - ago,
+            before: [].into(),
+            finished_at: Some(NOW - ago),
+            outcome: Some(TicketOutcome::Succeeded),
+            holder: "test".to_owned(),
+        });
+        self
+    }
+
     pub fn propose(&self) -> Proposal {
-        propose(&Input {
+        self.with_input(propose)
+    }
+
+    /// The whole decision, guardrails included.
+    pub fn decide(&self) -> Decision {
+        self.with_input(plan)
+    }
+
+    /// What the verifier says of these actions, were they the plan and held by nothing.
+    pub fn faults_of(&self, actions: Vec<Action>) -> Vec<Fault> {
+        let decision = Decision {
+            actions,
+            holds: Vec::new(),
+            ..self.decide()
+        };
+        self.with_input(|input| verify(input, &decision))
+    }
+
+    pub fn with_input<T>(&self, ask: impl FnOnce(&Input<'_>) -> T) -> T {
+        ask(&Input {
             intent: &self.intent,
             topology: &self.topology,
             history: &self.history,
