@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 CARGO ?= cargo
 ARGS ?= --help
 
-.PHONY: help demo run dev-cluster test lint gen bench audit release-dry-run
+.PHONY: help demo run dev-cluster test lint gen bench swarm audit release-dry-run
 
 help: ## List the doors, this one too
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ bench: ## Measure judging and planning (criterion), and the controller with 1,00
 	@hack/prerequisites rust go
 	$(CARGO) bench -p evenkeel-core
 	KUBEBUILDER_ASSETS=$$(hack/kube-assets) $(CARGO) bench -p evenkeel --bench scale
+
+swarm: ## Live through random worlds: make swarm SEEDS=10000, or one of them, told in full: make swarm SEED=4711
+	@hack/prerequisites rust
+	EVENKEEL_SWARM="$(if $(SEED),$(SEED),1..$(or $(SEEDS),1000))" $(CARGO) test --release --test swarm -- --nocapture
 
 audit: ## Check dependencies against the advisory database (needs access to it)
 	@hack/prerequisites rust

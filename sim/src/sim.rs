@@ -332,6 +332,13 @@ impl Sim {
         known
     }
 
+    /// Removes a fault rule; false when there was none.
+    pub fn remove_fault(&self, id: &str) -> bool {
+        let known = self.shared.with(|inner| inner.faults.remove(id));
+        self.shared.wake();
+        known
+    }
+
     /// Removes all fault rules.
     pub fn clear_faults(&self) {
         self.shared.with(|inner| inner.faults.clear());

@@ -12,6 +12,7 @@
 
 pub mod child;
 pub mod files;
+pub mod in_process;
 pub mod rig;
 pub mod standalone;
 pub mod worlds;
