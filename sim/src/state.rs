@@ -109,6 +109,9 @@ pub struct ShardState {
 pub struct NodeState {
     /// Cache cluster id.
     pub id: String,
+    /// When it was made: a removed one's id is given again.
+    #[serde(serialize_with = "as_stamp")]
+    pub created: Timestamp,
     /// Zone name.
     pub zone: String,
     /// primary or replica.
@@ -168,6 +171,7 @@ fn group_state(group: &Group, world: &World) -> GroupState {
             .values()
             .map(|node| NodeState {
                 id: node.id.clone(),
+                created: node.created,
                 zone: node.zone.clone(),
                 role: if node.id == shard.primary {
                     "primary"

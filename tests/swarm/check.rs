@@ -10,16 +10,22 @@ const SEEN_AFTER: SignedDuration = SignedDuration::from_mins(12);
 /// A shard's primary is moved once a day.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Group, and shard or node of it.
+/// Group and shard.
 type Name = (String, String);
+/// One node, however often its id is given: id and creation.
+type Which = (String, Timestamp);
+
+fn which(node: &NodeState) -> Which {
+    (node.id.clone(), node.created)
+}
 
 /// Keeps account over a whole life.
 pub struct Checker {
     death_shows: bool,
     /// Nodes of ours that stand, each with its shard.
-    ours: BTreeMap<String, Name>,
-    /// By shard: nodes of ours that took the place of one that we removed since.
-    paid: BTreeMap<Name, usize>,
+    ours: BTreeMap<Which, Name>,
+    /// By shard: the nodes that we removed because one of ours took their place; each of ours takes one.
+    replaced: BTreeMap<Name, BTreeSet<Which>>,
     /// Since when a node doesn't serve, a zone is dead.
     ill_since: BTreeMap<String, Timestamp>,
     dead_since: BTreeMap<String, Timestamp>,
@@ -33,7 +39,7 @@ impl Checker {
         Self {
             death_shows,
             ours: BTreeMap::new(),
-            paid: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             ill_since: BTreeMap::new(),
             dead_since: BTreeMap::new(),
             moved: BTreeMap::new(),
@@ -52,9 +58,10 @@ impl Checker {
     /// Remembers what there is, between steps.
     pub fn look(&mut self, state: &State) {
         let nodes = || state.groups.iter().flat_map(|g| &g.shards).flat_map(|s| &s.nodes);
-        let standing: BTreeSet<&String> = nodes().map(|n| &n.id).collect();
+        let standing: BTreeSet<Which> = nodes().map(which).collect();
         self.ours.retain(|node, _| standing.contains(node));
-        self.ill_since.retain(|node, _| standing.contains(node));
+        let ids: BTreeSet<&String> = nodes().map(|n| &n.id).collect();
+        self.ill_since.retain(|node, _| ids.contains(node));
         for node in nodes() {
             if node.health == "healthy" {
                 self.ill_since.remove(&node.id);
@@ -99,11 +106,11 @@ impl Checker {
             let Some(was) = before.shards.iter().find(|s| s.id == shard.id) else {
                 continue;
             };
-            let old: BTreeSet<&String> = was.nodes.iter().map(|n| &n.id).collect();
-            let new: Vec<&NodeState> = shard.nodes.iter().filter(|n| !old.contains(&n.id)).collect();
+            let old: BTreeSet<Which> = was.nodes.iter().map(which).collect();
+            let new: Vec<&NodeState> = shard.nodes.iter().filter(|n| !old.contains(&which(n))).collect();
             for node in &new {
                 self.ours
-                    .insert(node.id.clone(), (before.id.clone(), shard.id.clone()));
+                    .insert(which(node), (before.id.clone(), shard.id.clone()));
                 if self.dead_for(&node.zone, call.at, SEEN_AFTER) {
                     self.violated(call, &format!("a copy is added in the dead zone {}", node.zone));
                 }
@@ -140,17 +147,16 @@ impl Checker {
         if shard.primary == *node {
             self.violated(call, "the primary is removed");
         }
-        if self.ours.remove(node).is_none() {
-            // It made room for a node of ours, each of which can take the place of one.
+        let Some(leaving) = shard.nodes.iter().find(|n| n.id == *node).map(which) else {
+            return;
+        };
+        if !self.ours.contains_key(&leaving) {
+            // Each node of ours takes the place of one. (Whatever AWS took back is removed again.)
             let standing = self.ours.values().filter(|of| **of == key).count();
-            let paid = self.paid.entry(key.clone()).or_default();
-            if standing <= *paid {
-                self.violated(
-                    call,
-                    "it is nobody's node of ours, and none of ours takes its place",
-                );
-            } else {
-                *paid += 1;
+            let replaced = self.replaced.entry(key.clone()).or_default();
+            replaced.insert(leaving);
+            if standing < replaced.len() {
+                self.violated(call, "it is no node of ours, and none of ours takes its place");
             }
         }
         let left = |with: bool| -> BTreeSet<&String> {
