@@ -579,6 +579,7 @@ fn what_a_snapshot_gives_is_taken() {
                 shard: "0007".into(),
                 at: at("2026-03-01T09:00:00Z"),
                 replaces: Some("n0".into()),
+                created: None,
             }
         )]
     );

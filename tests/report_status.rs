@@ -403,6 +403,7 @@ fn ticket(phase: Phase, outcome: Option<TicketOutcome>) -> Ticket {
         finished_at: outcome.as_ref().map(|_| at(60)),
         outcome,
         holder: "me".to_owned(),
+        incarnation: None,
     }
 }
 

@@ -104,6 +104,11 @@ pub enum Deed {
         #[serde(default, rename = "recoverAfter")]
         recover_after: Option<Span>,
     },
+    /// A person replaces a group by another one of its id.
+    Recreate {
+        /// As in the world file.
+        group: Box<crate::world::spec::GroupSpec>,
+    },
     /// A person writes tags.
     Tags {
         /// Group id.
@@ -216,6 +221,7 @@ impl Deed {
             Self::RemoveReplica { .. } => "removeReplica",
             Self::ZoneOutage { .. } => "zoneOutage",
             Self::NodeFailure { .. } => "nodeFailure",
+            Self::Recreate { .. } => "recreate",
             Self::Tags { .. } => "tags",
         }
     }
@@ -280,6 +286,7 @@ fn perform(world: &mut World, actor: &Actor) -> Result<bool, String> {
             None => world.fail_zone(zone).map(|()| true),
         },
         Deed::NodeFailure { node, recover_after } => world.fail_node(node, *recover_after).map(|()| true),
+        Deed::Recreate { group } => world.recreate_group(group).map(|()| true),
         Deed::Tags { group, tags } => world.set_tags(group, tags.clone()).map(|()| true),
     }
 }

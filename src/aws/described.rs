@@ -8,6 +8,7 @@ use crate::topology::{
     CacheSettings, ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, Switch,
     WeeklyWindow, ZoneName,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A replication group as DescribeReplicationGroups tells it.
@@ -16,6 +17,8 @@ pub struct GroupDescription {
     /// Lower case.
     pub identifier: String,
     pub arn: String,
+    /// `ReplicationGroupCreateTime`.
+    pub created: Option<Timestamp>,
     /// `Unknown` also when a setting came as a word that this version does not know.
     pub status: ResourceStatus,
     pub cluster_mode: ClusterMode,
@@ -51,6 +54,8 @@ pub struct ClusterDescription {
     pub status: MemberStatus,
     /// Where its node "now resides" (`CustomerAvailabilityZone`), else where it was wanted.
     pub zone: Option<ZoneName>,
+    /// `CacheClusterCreateTime`; not told while it is being made.
+    pub created: Option<Timestamp>,
     pub maintenance_window: Option<WeeklyWindow>,
     pub subnet_group: Option<String>,
 }
@@ -100,6 +105,7 @@ pub fn join(
                     zone,
                     role: described.role,
                     status,
+                    created: cluster.and_then(|c| c.created),
                 },
             );
         }
@@ -119,6 +125,7 @@ pub fn join(
     CacheGroup {
         identifier: group.identifier.clone(),
         arn: group.arn.clone(),
+        created: group.created,
         status: group.status,
         settings: CacheSettings {
             cluster_mode: group.cluster_mode,
@@ -157,6 +164,7 @@ mod tests {
         GroupDescription {
             identifier: "sessions".into(),
             arn: "arn:x".into(),
+            created: None,
             status: ResourceStatus::Available,
             cluster_mode: ClusterMode::Enabled,
             multi_az: Switch::Enabled,
@@ -176,6 +184,7 @@ mod tests {
             id: id.into(),
             status: MemberStatus::Available,
             zone: zone.map(ZoneName::from),
+            created: None,
             maintenance_window: Some(WeeklyWindow {
                 start_minute: 60,
                 end_minute: 120,

@@ -1,7 +1,8 @@
 //! What AWS told us, in our words, before it is judged: the input of the pure parts of `observe`.
 
 use crate::topology::{
-    CacheSettings, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, WeeklyWindow, ZoneName,
+    CacheSettings, Incarnation, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, WeeklyWindow,
+    ZoneName,
 };
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -12,6 +13,8 @@ pub struct CacheGroup {
     /// Lower case.
     pub identifier: String,
     pub arn: String,
+    /// `ReplicationGroupCreateTime`.
+    pub created: Option<Timestamp>,
     pub status: ResourceStatus,
     pub settings: CacheSettings,
     pub endpoints: SmallMap<String, String>,
@@ -28,6 +31,16 @@ pub struct CacheGroup {
     pub members_listed: bool,
 }
 
+impl CacheGroup {
+    /// Which life of this id it is; `None` where AWS doesn't say when it was made.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        Some(Incarnation {
+            arn: self.arn.clone(),
+            created: self.created?,
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheShard {
     pub status: ResourceStatus,
@@ -40,6 +53,8 @@ pub struct CacheMember {
     /// `CurrentRole`; only where cluster mode is disabled.
     pub role: Option<Role>,
     pub status: MemberStatus,
+    /// When it was made; not told while it is being made.
+    pub created: Option<Timestamp>,
 }
 
 /// CacheClusterStatus and CacheNodeStatus together.

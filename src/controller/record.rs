@@ -132,6 +132,7 @@ mod tests {
             finished_at: None,
             outcome: None,
             holder: "me".to_owned(),
+            incarnation: None,
         }
     }
 
@@ -162,6 +163,7 @@ mod tests {
                     shard: "0001".into(),
                     at: Timestamp::UNIX_EPOCH,
                     replaces: None,
+                    created: None,
                 },
             )]
             .into(),

@@ -151,6 +151,7 @@ fn add_what_happened(history: &mut History, topology: &Topology) {
             finished_at: None,
             outcome: None,
             holder: "evenkeel-7f9c8b6d5-x2x4z_0b1c2d3e".to_owned(),
+            incarnation: None,
         });
     }
     history.approvals = (0..10)
@@ -185,6 +186,7 @@ fn add_what_happened(history: &mut History, topology: &Topology) {
                 shard: "0001".into(),
                 at: now(),
                 replaces: Some("cache-0001-001".into()),
+                created: None,
             };
             (format!("cache-0001-{i:03}").as_str().into(), added)
         })

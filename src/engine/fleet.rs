@@ -244,6 +244,7 @@ mod tests {
                         shard: "0001".into(),
                         at: at(0),
                         replaces: None,
+                        created: None,
                     };
                     (format!("n{i}").as_str().into(), node)
                 })

@@ -73,11 +73,12 @@ fn judge_unguarded(scene: &Scene<'_>) -> Result<Judgement, WrongPhase> {
         intent,
         view,
         now,
-        history: before,
+        history: recorded,
         ..
     } = *scene;
+    let before = &memory::identity::absorb(recorded, intent, view);
     let mut topology = look(scene, before);
-    let seen = seen_failovers(scene);
+    let seen = seen_failovers(scene, before);
     let history = memory::absorb(before, &topology, &seen, now);
     let (mut history, finished) = progress::settle(&history, &topology, view.events.all(), now)?;
     for ticket in &finished {
@@ -119,7 +120,9 @@ fn look(scene: &Scene<'_>, history: &History) -> Topology {
     })
 }
 
-fn seen_failovers(scene: &Scene<'_>) -> Vec<Failover> {
+/// Of the lives that are seen now: an id may have had another one before.
+fn seen_failovers(scene: &Scene<'_>, history: &History) -> Vec<Failover> {
+    let born = |f: &Failover| history.incarnations.get(&f.component).map(|life| life.created);
     let caches = scene.intent.caches.iter();
     caches
         .flat_map(|(name, cache)| {
@@ -128,9 +131,10 @@ fn seen_failovers(scene: &Scene<'_>) -> Vec<Failover> {
                 scene.watch,
                 name,
                 &cache.replication_group,
-                &scene.history.tickets,
+                &history.tickets,
             )
         })
+        .filter(|f| born(f).is_none_or(|at| f.at >= at))
         .collect()
 }
 

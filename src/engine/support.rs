@@ -62,6 +62,7 @@ pub(crate) fn ticket(kind: ActionKind, phase: Phase) -> Ticket {
         finished_at: None,
         outcome: None,
         holder: "me".to_owned(),
+        incarnation: None,
     }
 }
 

@@ -456,6 +456,7 @@ fn only_sees(history: &History) -> bool {
         zones: history.zones.clone(),
         primaries: history.primaries.clone(),
         degraded: history.degraded.clone(),
+        incarnations: history.incarnations.clone(),
         ..History::default()
     };
     *history == seen

@@ -39,10 +39,11 @@ pub fn settle(
     let mut after = history.clone();
     let mut finished = Vec::new();
     for open in after.tickets.iter_mut().filter(|t| t.phase.is_open()) {
-        let component = open
-            .actions
-            .first()
-            .and_then(|a| topology.components.get(&a.component));
+        let name = open.actions.first().map(|a| &a.component);
+        // Under the same name there may be another resource, or another life of it: that shows nothing of this call.
+        let same = open.incarnation.is_none()
+            || open.incarnation.as_ref() == name.and_then(|n| history.incarnations.get(n));
+        let component = name.filter(|_| same).and_then(|n| topology.components.get(n));
         if let Some(component) = component {
             for (node, added) in settle::additions(open, component) {
                 after.added_nodes.entry(node).or_insert(added);

@@ -83,6 +83,7 @@ pub fn additions(ticket: &Ticket, component: &Component) -> BTreeMap<NodeId, Add
                 shard: shard_id.clone(),
                 at: called_at,
                 replaces,
+                created: None,
             };
             ours.insert(node.clone(), added);
         }

@@ -141,7 +141,9 @@ impl<C: Clock, S: Store, R: Replan, W: Write, G: Gate> Ports<'_, C, S, R, W, G> 
         component: &Component,
         holder: &str,
     ) -> Outcome {
-        let prepared = ticket::prepare(step, component, holder, self.clock.now());
+        let mut prepared = ticket::prepare(step, component, holder, self.clock.now());
+        let of = prepared.actions.first().map(|a| &a.component);
+        prepared.incarnation = of.and_then(|name| record.history.incarnations.get(name)).cloned();
         let history = with_ticket(&record.history, prepared.clone());
         if let Err(error) = record.save(self.store, history).await {
             return Outcome::NotStored(error);

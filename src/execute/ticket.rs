@@ -43,6 +43,7 @@ pub fn prepare(actions: Vec<Action>, component: &Component, holder: &str, now: T
         called_at: None,
         finished_at: None,
         outcome: None,
+        incarnation: None,
         holder: holder.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 
 mod degraded;
 mod failovers;
+pub mod identity;
 mod undone;
 
 use crate::plan::copies::CAPACITY_MEMORY;

@@ -170,6 +170,7 @@ fn a_third_zone_that_can_take_a_copy_is_no_dead_end() {
         shard: "0001".into(),
         at: minutes_ago(5),
         replaces: Some("cache-0001-001".into()),
+        created: None,
     };
     replaced.history.added_nodes.insert("cache-0001-003".into(), node);
     assert_eq!(replaced.found(FindingCode::NoEligibleZone), Vec::<String>::new());

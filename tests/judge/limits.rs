@@ -61,6 +61,7 @@ fn standing(n: usize) -> Scene {
                 shard: "0001".into(),
                 at: minutes_ago(60),
                 replaces: None,
+                created: None,
             };
             s.history
                 .added_nodes
@@ -114,6 +115,7 @@ fn a_shard_has_at_most_one_extra_copy_at_a_time() {
         shard: "0001".into(),
         at: minutes_ago(5),
         replaces: Some("cache-0001-002".into()),
+        created: None,
     };
     scene
         .history

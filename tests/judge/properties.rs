@@ -82,6 +82,7 @@ fn own_what_is_marked(scene: &mut Scene) {
                 shard: id.clone(),
                 at: minutes_ago(60),
                 replaces: replaced.map(|(id, _)| id.clone()),
+                created: None,
             };
             added.push((node.clone(), entry));
         }

@@ -50,6 +50,7 @@ fn added(scene: &mut Scene, shard: &str, node: &str, replaces: Option<&str>) {
         shard: shard.into(),
         at: minutes_ago(60),
         replaces: replaces.map(id),
+        created: None,
     };
     scene.history.added_nodes.insert(id(node), entry);
 }

@@ -275,6 +275,7 @@ pub fn ticket(id: &str, action: Action, phase: Phase, called_at: Timestamp) -> T
         finished_at: None,
         outcome: None,
         holder: "test".to_owned(),
+        incarnation: None,
     }
 }
 

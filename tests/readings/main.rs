@@ -74,6 +74,7 @@ fn fewest_copies(state: &Value) -> u64 {
 #[case::dead_node_shown_creating("switches: {deadNodeStatus: creating}", "Impaired", "True")]
 #[case::dead_node_shown_rebooting("switches: {deadNodeStatus: rebooting}", "Impaired", "True")]
 #[case::dead_node_shown_modifying("switches: {deadNodeStatus: modifying}", "Impaired", "True")]
+#[case::rebuilt_nodes_tell_another_creation("switches: {rebuildChangesCreateTime: true}", "Impaired", "True")]
 #[case::recovery_announced_in_the_outage("switches: {recoveringEventDuringOutage: true}", "Impaired", "True")]
 #[case::zones_must_cover_existing("switches: {preferredZonesMustCoverExisting: true}", "Impaired", "True")]
 #[case::new_nodes_hidden("switches: {creatingNodesInNodeGroups: false}", "Impaired", "True")]

@@ -16,6 +16,7 @@ mod balanced;
 mod crashes;
 mod failback;
 mod hands_off;
+mod identity;
 mod other_actors;
 mod rough_network;
 mod settings;
@@ -147,6 +148,12 @@ standalone! {
     aws_rights {
         a_life_with_every_kind_of_step_uses_every_right_of_the_controller,
         the_mode_observe_needs_the_read_only_policy_and_all_of_it in enabled and disabled,
+    }
+    identity {
+        a_group_made_anew_under_its_id_is_another_one in enabled and disabled,
+        another_group_under_a_components_name_has_its_own_history in enabled and disabled,
+        a_component_that_changes_its_name_keeps_its_memory in enabled and disabled,
+        a_node_added_by_others_under_the_id_of_one_that_was_replaced_stays in disabled,
     }
     other_actors {
         replica_autoscaling_up_and_down_is_let_be in enabled and disabled,

@@ -111,7 +111,7 @@ fn draw_shards(dice: &mut Dice, zones: &[&str], disabled: bool, min: usize) -> V
 
 /// Each open question about AWS, most of them as by default; and whether death shows all the same.
 fn switches(dice: &mut Dice) -> (String, bool) {
-    const READINGS: [(&str, &[&str]); 9] = [
+    const READINGS: [(&str, &[&str]); 10] = [
         ("increaseDuringOutage", &["refuse"]),
         ("statusDuringOutage", &["modifying"]),
         ("deadNodeMetric", &["stale", "zero"]),
@@ -121,6 +121,7 @@ fn switches(dice: &mut Dice) -> (String, bool) {
         ("deadNodeStatus", &["creating", "rebooting", "modifying"]),
         ("failoverEventForm", &["documented", "observed", "maintenance"]),
         ("creatingNodesInNodeGroups", &["false"]),
+        ("rebuildChangesCreateTime", &["true"]),
     ];
     let mut chosen = Vec::new();
     let mut death_shows = true;
@@ -203,7 +204,15 @@ fn draw_event(
             "terraform: {{group: {group}, replicas: {}}}",
             1 + dice.below(2)
         )),
-        8 => actor(format!("removeReplica: {{node: {node}}}")),
+        8 if dice.one_in(2) => actor(format!("removeReplica: {{node: {node}}}")),
+        8 => {
+            let mode = if disabled { "disabled" } else { "enabled" };
+            let shards = &shards[at];
+            actor(format!(
+                "recreate: {{group: {{id: {group}, clusterMode: {mode}, subnetGroup: shop, tags: {{evenkeel.dev/owner: \
+                 demo}}, shards: {shards:?}}}}}"
+            ))
+        }
         9 => actor(format!("maintenance: {{group: {group}}}")),
         10 => actor(format!("backup: {{group: {group}}}")),
         11 => actor(format!("modify: {{group: {group}, multiAz: false}}")),

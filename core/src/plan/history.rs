@@ -4,7 +4,7 @@
 
 use super::{Action, ActionId, ActionType, PlanId};
 use crate::topology::{
-    AccountId, ComponentName, Failover, NodeId, Region, ShardId, SmallMap, ZoneName, ZoneState,
+    AccountId, ComponentName, Failover, Incarnation, NodeId, Region, ShardId, SmallMap, ZoneName, ZoneState,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub struct History {
     pub primaries: SmallMap<ComponentName, SmallMap<ShardId, SeenPrimary>>,
     /// Shards that were degraded when last seen, and whether our own ticket explains it.
     pub degraded: SmallMap<ComponentName, SmallMap<ShardId, DegradedBy>>,
+    /// Of which life of its resource the entries of a component speak.
+    pub incarnations: SmallMap<ComponentName, Incarnation>,
     /// Zones in which AWS had no capacity for us, newest time each.
     pub capacity_misses: SmallMap<ComponentName, SmallMap<ZoneName, Timestamp>>,
 }
@@ -53,6 +55,9 @@ pub struct AddedNode {
     pub at: Timestamp,
     /// While this member stands the addition is open: the shard's target count doesn't include it.
     pub replaces: Option<NodeId>,
+    /// When AWS made the node; `None` until it says so. Another node of this id is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +125,9 @@ pub struct Ticket {
     pub before: SmallMap<ShardId, ShardBefore>,
     pub finished_at: Option<Timestamp>,
     pub outcome: Option<TicketOutcome>,
+    /// The life of the resource that it was prepared for: on another one it settles never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<Incarnation>,
     /// Who holds it (leader identity or process), so that successors inherit knowingly.
     pub holder: String,
 }

@@ -80,6 +80,14 @@ pub struct ResourceKey {
     pub identifier: String,
 }
 
+/// One life of a resource: after a deletion its identifier, and its ARN with it, may be given again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incarnation {
+    pub arn: String,
+    pub created: Timestamp,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ResourceKind {
     /// An ElastiCache replication group (Redis OSS or Valkey), any cluster mode.

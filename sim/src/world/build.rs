@@ -118,6 +118,23 @@ impl World {
         Ok(())
     }
 
+    /// A person deletes a group and makes another one of this description, as an IaC tool replaces it: its id is given
+    /// again, and its ARN with it.
+    pub fn recreate_group(&mut self, spec: &GroupSpec) -> Result<(), String> {
+        let key = GroupKey {
+            place: self.place(spec.account.as_ref(), spec.region.as_ref()),
+            id: spec.id.to_lowercase(),
+        };
+        if self.group(&key).is_none() {
+            return Err(format!("there is no group {}", spec.id));
+        }
+        let shards = self.shards_of(spec, &key, &mut Vec::new())?;
+        let new = self.new_group(spec, key.clone(), shards)?;
+        self.group_gone(&key);
+        self.create_group(new);
+        Ok(())
+    }
+
     /// A group that never came to be: it has no node.
     fn fail_group(&mut self, new: NewGroup) {
         let mut group = self.assemble(new, Phase::Failed, Life::Starting);

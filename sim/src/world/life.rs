@@ -443,6 +443,7 @@ impl World {
 
     pub(super) fn recovery_finished(&mut self, key: &GroupKey, node: &str, epoch: u64) {
         let now = self.now;
+        let renewed = self.switches.rebuild_changes_create_time;
         let Some((shard_id, shard)) = self.group_mut(key).and_then(|group| group.shard_of_mut(node)) else {
             return;
         };
@@ -453,6 +454,9 @@ impl World {
             return;
         }
         found.life = Life::Up;
+        if renewed {
+            found.created = now;
+        }
         if shard.test_recovering.as_deref() == Some(node) {
             shard.test_recovering = None;
         }

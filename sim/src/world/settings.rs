@@ -128,6 +128,8 @@ pub struct Switches {
     pub dead_node_status: DeadStatus,
     /// Is `Recovering cache nodes 0001` emitted when a zone dies, although recovery waits for the zone?
     pub recovering_event_during_outage: bool,
+    /// Does a node that AWS rebuilt tell a new CacheClusterCreateTime?
+    pub rebuild_changes_create_time: bool,
     /// Which texts announce a failover.
     pub failover_event_form: EventForm,
     /// Does turning Multi-AZ on need copies of each shard in two zones?
@@ -155,6 +157,7 @@ impl Default for Switches {
             test_failover_without_replica: FailoverRefusal::TestFailoverNotAvailableFault,
             dead_node_status: DeadStatus::Available,
             recovering_event_during_outage: false,
+            rebuild_changes_create_time: false,
             failover_event_form: EventForm::Seeded,
             multi_az_requires_spread: true,
             creating_nodes_in_node_groups: true,

@@ -210,3 +210,25 @@ async fn the_weather_is_scripted_too() {
             .contains("dance")
     );
 }
+
+#[tokio::test]
+async fn a_group_that_is_replaced_has_its_id_and_its_nodes_ids_and_another_beginning() {
+    let sim = stepped(&world("[{id: g, clusterMode: disabled, shards: ['a:P b:r']}]")).await;
+    let before = sim.state().groups.remove(0);
+    sim.actor_yaml(
+        "{at: 1m, does: {recreate: {group: {id: g, clusterMode: disabled, shards: ['b:P a:r c:r']}}}}",
+    )
+    .unwrap();
+    minutes(&sim, 1).await;
+    assert_eq!(sim.state().groups[0].status, "creating");
+    minutes(&sim, 30).await;
+    let after = sim.state().groups.remove(0);
+    assert_eq!(drawn(&sim, "g"), ["b:P a:r c:r"]);
+    let node = |group: &evenkeel_sim::GroupState| group.shards[0].nodes[0].clone();
+    assert_eq!(node(&before).id, node(&after).id);
+    assert!(node(&before).created < node(&after).created);
+    sim.actor_yaml("{does: {recreate: {group: {id: other, shards: ['b:P']}}}}")
+        .unwrap();
+    minutes(&sim, 1).await;
+    assert_eq!(sim.state().actor_deeds[1].result, "there is no group other");
+}

@@ -48,6 +48,10 @@ const PLAYED: &[(&str, &str)] = &[
     ),
     ("deadNodeStatus", "a_dead_node_says_each_status_of_itself"),
     (
+        "rebuildChangesCreateTime",
+        "a_rebuilt_node_tells_when_it_was_made_or_rebuilt",
+    ),
+    (
         "recoveringEventDuringOutage",
         "recovery_is_announced_in_an_outage_or_when_it_begins",
     ),
@@ -323,6 +327,24 @@ async fn recovery_is_announced_in_an_outage_or_when_it_begins() {
         minutes(&sim, 15).await;
         assert_eq!(recovering().await, in_outage + 1, "{value}");
         assert_eq!(drawn(&sim, "carts"), ["a:r c:P"]);
+    }
+}
+
+#[tokio::test]
+async fn a_rebuilt_node_tells_when_it_was_made_or_rebuilt() {
+    for (value, changes) in [("false", false), ("true", true)] {
+        let sim = stepped(&with("rebuildChangesCreateTime", value, &carts())).await;
+        let created = async || {
+            let told = cache(&sim)
+                .describe_cache_clusters()
+                .cache_cluster_id("carts-001");
+            let told = told.send().await.unwrap();
+            told.cache_clusters()[0].cache_cluster_create_time().copied()
+        };
+        let before = created().await;
+        sim.fail_node("carts-001").unwrap();
+        minutes(&sim, 60).await;
+        assert_eq!(created().await != before, changes, "{value}");
     }
 }
 

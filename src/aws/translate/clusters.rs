@@ -1,5 +1,6 @@
 //! `CacheCluster` → [`ClusterDescription`], `CacheSubnetGroup` → [`SubnetGroup`].
 
+use super::timestamp;
 use super::window::weekly_window;
 use crate::aws::described::{ClusterDescription, SubnetGroup};
 use crate::aws::types::MemberStatus;
@@ -24,6 +25,7 @@ pub fn cluster(sdk: &CacheCluster) -> Option<ClusterDescription> {
         id,
         status,
         zone: zone.map(ZoneName::new),
+        created: sdk.cache_cluster_create_time().and_then(timestamp),
         maintenance_window: sdk.preferred_maintenance_window().and_then(weekly_window),
         subnet_group: sdk.cache_subnet_group_name().map(str::to_owned),
     })

@@ -1,6 +1,6 @@
 //! `ReplicationGroup` → [`GroupDescription`].
 
-use super::resource_status;
+use super::{resource_status, timestamp};
 use crate::aws::described::{GroupDescription, MemberDescription, ShardDescription};
 use crate::topology::{
     ClusterMode, Durability, Manager, NodeId, ResourceStatus, Role, ShardId, SmallMap, Switch, ZoneName,
@@ -21,6 +21,7 @@ pub fn group(sdk: &ReplicationGroup) -> Option<GroupDescription> {
     Some(GroupDescription {
         identifier,
         arn: sdk.arn().unwrap_or_default().to_owned(),
+        created: sdk.replication_group_create_time().and_then(timestamp),
         status: if understood {
             resource_status(sdk.status())
         } else {

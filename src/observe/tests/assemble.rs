@@ -340,6 +340,7 @@ fn nodes_of_our_own_recorded_actions_are_ours_and_a_lost_record_makes_them_forei
         shard: "0001".into(),
         at: t("11:00"),
         replaces: None,
+        created: None,
     };
     let history = History {
         added_nodes: [("g-0001-002".into(), added)].into(),

@@ -30,6 +30,7 @@ pub(super) fn ticket(kind: ActionKind, phase: Phase, called_at: &str) -> Ticket 
         finished_at: (!phase.is_open()).then(|| t(called_at) + mins(15)),
         outcome: (phase == Phase::Done).then_some(TicketOutcome::Succeeded),
         holder: "me".to_owned(),
+        incarnation: None,
     }
 }
 

@@ -202,6 +202,7 @@ fn an_error_is_never_absence_and_never_recovery() {
         shard: "0001".into(),
         at: t("10:00"),
         replaces: None,
+        created: None,
     };
     let history = History {
         added_nodes: [("cache-0001-009".into(), added)].into(),
@@ -251,6 +252,7 @@ fn added(node: &str, called_at: &str) -> (NodeId, AddedNode) {
         shard: "0001".into(),
         at: t(called_at),
         replaces: None,
+        created: None,
     };
     (node.into(), added)
 }

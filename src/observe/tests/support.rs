@@ -223,6 +223,7 @@ fn member(zone: &str) -> CacheMember {
         zone: ZoneName::from(zone),
         role: None,
         status: MemberStatus::Available,
+        created: None,
     }
 }
 
@@ -230,6 +231,7 @@ fn empty_group(id: &str) -> CacheGroup {
     CacheGroup {
         identifier: id.to_owned(),
         arn: format!("arn:aws:elasticache:test-region-1:111122223333:replicationgroup:{id}"),
+        created: None,
         status: ResourceStatus::Available,
         settings: CacheSettings {
             cluster_mode: ClusterMode::Enabled,

@@ -263,6 +263,7 @@ impl Scene<'_> {
                         shard: id.clone(),
                         at: node.health_since.unwrap_or(self.observed_at - RECORD_AGE),
                         replaces: node.replaces.as_deref().map(Into::into),
+                        created: None,
                     };
                     added_nodes.insert(node_id(&component.resource.identifier, &id, j, node), added);
                 }

@@ -145,6 +145,7 @@ mod tests {
             finished_at: Some(at(seconds)),
             outcome: Some(outcome),
             holder: "me".to_owned(),
+            incarnation: None,
         }
     }
 

@@ -36,6 +36,7 @@ impl Stage {
                 shard,
                 at: NOW,
                 replaces: Some(old),
+                created: None,
             };
             history.added_nodes.insert(node, added);
         }
@@ -78,6 +79,7 @@ impl Stage {
             finished_at: Some(NOW - ago),
             outcome: Some(TicketOutcome::Succeeded),
             holder: "test".to_owned(),
+            incarnation: None,
         });
         self
     }
@@ -150,6 +152,7 @@ impl Stage {
                     shard: id.clone(),
                     at: NOW,
                     replaces: replaces.clone(),
+                    created: None,
                 };
                 next.history.added_nodes.insert(node, added);
             }
