@@ -107,6 +107,7 @@ standalone! {
     rough_network {
         half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget in enabled and disabled,
         a_reset_after_the_change_is_never_sent_again in enabled and disabled,
+        answers_cut_off_in_the_midst_are_told_and_are_no_absence in enabled and disabled,
         cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done in enabled and disabled,
     }
     unwilling_aws {
