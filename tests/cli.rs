@@ -404,11 +404,37 @@ fn what_can_not_be_printed_is_an_error_and_a_reader_who_goes_away_is_none() {
     ] {
         let Run { code, err, .. } = finish(command(args).stdout(full()));
         assert_eq!(code, 1, "{args:?}: {err}");
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let Run { code, err, .. } = finish(command(args).stdout(writer));
+        assert!(
+            err.contains("can't write to standard output: No space left"),
+            "{args:?}: {err}"
+        );
+        let Run { code, err, .. } = finish(command(args).stdout(unread()));
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
     }
+    let lost = [
+        "plan",
+        "--from",
+        "tests/golden/zone-down.yaml",
+        "--detailed-exitcode",
+    ];
+    assert_eq!(finish(command(&lost).stdout(unread())).code, 3, "as ever");
+}
+
+/// A pipe whose reader has gone away.
+fn unread() -> std::io::PipeWriter {
+    let (_gone, writer) = std::io::pipe().unwrap();
+    writer
+}
+
+#[rstest]
+#[case::a_flag_that_is_none(&["plan", "--bogus"])]
+#[case::a_missing_file(&["plan", "-f", "no/such/file.yaml", "--from", "tests/golden/balanced.yaml"])]
+#[case::a_manifest_with_problems(&["plan", "-f", "Cargo.toml", "--from", "tests/golden/balanced.yaml"])]
+#[case::a_snapshot_with_problems(&["plan", "--from", "Cargo.toml"])]
+fn an_error_that_nobody_can_read_is_an_error_all_the_same(#[case] args: &[&str]) {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(command(args).stderr(full).status().unwrap().code(), Some(1));
+    assert_eq!(command(args).stderr(unread()).status().unwrap().code(), Some(1));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub fn load(paths: &[String]) -> anyhow::Result<Vec<Accepted>> {
     let manifests = intake::read(&sources);
     problems.extend(manifests.problems);
     for problem in &problems {
-        eprintln!("{problem}");
+        super::tell(&problem.to_string());
     }
     match problems.len() {
         0 => {}

@@ -40,7 +40,7 @@ pub fn judge(file: &str, intents: Option<Vec<Intent>>, at: Option<Timestamp>) ->
 
 fn refused(problems: &[Problem]) -> anyhow::Error {
     for problem in problems {
-        eprintln!("{problem}");
+        super::tell(&problem.to_string());
     }
     match problems.len() {
         1 => anyhow::anyhow!("one problem in the snapshot; nothing was planned"),

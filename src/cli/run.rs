@@ -5,6 +5,7 @@ use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
 use crate::engine;
+use crate::shell::Output;
 use crate::standalone::{self, End, Options, Style};
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
@@ -92,7 +93,8 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     }
 }
 
-/// The log goes to standard error; what people want to read goes to standard output anyway.
+/// The log goes to standard error; what people want to read goes to standard output anyway. A line that can't be
+/// written is counted; told about it as usual, `tracing_subscriber` would panic, for it tells on standard error.
 pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         anyhow::anyhow!(
@@ -101,7 +103,8 @@ pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) ->
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(|| Output::Stderr)
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Text => log.with_ansi(settings.color).with_target(false).try_init(),

@@ -3,6 +3,7 @@
 //! Health is told by the loop itself: it beats at every turn and every second while it waits. Real time is meant here,
 //! whatever clock the loop runs on.
 
+use super::output::Output;
 use crate::clock::Stopwatch;
 use crate::report::metrics::{Metrics, Scene};
 use axum::Router;
@@ -94,6 +95,9 @@ impl Board {
     /// Sent piece by piece: the whole text of a large fleet is megabytes.
     fn scrape(&self) -> Response {
         let scene = self.lock().scene.clone();
+        for output in Output::ALL {
+            self.metrics.lines_lost(output.label(), output.lost());
+        }
         match self.metrics.pages(scene) {
             Ok(pages) => {
                 let pages = futures::stream::iter(pages.map(Ok::<String, Infallible>));

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod http;
+pub mod output;
 pub mod regions;
 pub mod roles;
 pub mod said;
@@ -9,5 +10,6 @@ pub mod signals;
 
 pub use connect::AwsConnect;
 pub use http::{Board, Troubles};
+pub use output::Output;
 pub use roles::Roles;
 pub use signals::Signals;

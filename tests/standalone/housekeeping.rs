@@ -133,6 +133,44 @@ async fn on_a_full_disk_nothing_is_done_and_the_record_stays_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_log_the_work_goes_on_and_what_was_lost_is_counted() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let unread = || std::io::pipe().unwrap().1;
+    for log in [std::process::Stdio::from(full()), unread().into()] {
+        let skewed = TWO_ZONES.replace(r#""a:P c:r", "c:P a:r""#, r#""c:P a:r", "c:P a:r""#);
+        let mut r = Rehearsal::new(&skewed).await;
+        r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+        r.start_logging_to(log, &["--listen", "127.0.0.1:0", "--log", "debug"]);
+        r.pass(minutes(2)).await;
+        r.pass_until(minutes(120), "balanced", |r| r.balanced("web"))
+            .await;
+        assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+        let metrics = r.page("/metrics").await;
+        let lost = metrics
+            .lines()
+            .find_map(|l| l.strip_prefix("evenkeel_lines_lost_total{output=\"stderr\"} "))
+            .unwrap_or_else(|| panic!("{metrics}"));
+        assert!(lost.parse::<u64>().unwrap() > 10, "{lost}");
+        assert_eq!(r.signal("-TERM").await.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_told_is_logged_once_and_stops_nothing() {
+    let r = Rehearsal::new(TWO_ZONES).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = r.run_telling(full, &["--once", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = log.matches("can't be told on standard output").count();
+    assert_eq!(told, 1, "{log}");
+    assert!(log.contains("No space left on device"), "{log}");
+    let output = r.run_telling(std::io::pipe().unwrap().1, &["--once"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn once_looks_reports_and_ends() {
     let r = Rehearsal::new(TWO_ZONES).await;
     r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
