@@ -1,6 +1,7 @@
 //! What every shell around the engine needs: connections to AWS, signals, metrics and health over HTTP, the log.
 
 pub mod connect;
+mod connections;
 pub mod http;
 pub mod output;
 pub mod regions;

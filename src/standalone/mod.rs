@@ -39,6 +39,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     pub once: bool,
     pub listen: Option<SocketAddr>,
+    /// What readers of `/metrics` must show.
+    pub metrics_token: Option<http::Token>,
     pub endpoint_url: Option<String>,
     pub clock: AnyClock,
     pub engine: Settings,
@@ -143,7 +145,7 @@ impl Shell {
         };
         let clock = Arc::new(options.clock);
         if let Some(address) = options.listen {
-            let (bound, server) = http::serve(address, board.clone())
+            let (bound, server) = http::serve(address, options.metrics_token, board.clone())
                 .await
                 .map_err(|source| RunError::Listen { address, source })?;
             tokio::spawn(server);

@@ -5,6 +5,7 @@ use super::{TWO_ZONES, manifest};
 use evenkeel::clock::Stopwatch;
 use std::fs;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 
 async fn running() -> Rehearsal {
     let mut r = Rehearsal::new(TWO_ZONES).await;
@@ -168,6 +169,30 @@ async fn what_can_not_be_told_is_logged_once_and_stops_nothing() {
     assert!(log.contains("No space left on device"), "{log}");
     let output = r.run_telling(std::io::pipe().unwrap().1, &["--once"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// More connections that say nothing than the process may have file descriptors.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_say_nothing_take_nothing_from_the_work() {
+    let skewed = TWO_ZONES.replace(r#""a:P c:r", "c:P a:r""#, r#""c:P a:r", "c:P a:r""#);
+    let mut r = Rehearsal::new(&skewed).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.start_with_descriptors(256, &["--listen", "127.0.0.1:0"]);
+    r.pass(minutes(2)).await;
+    let address = r.address().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        // The first ones were closed by then.
+        let _half = stream.write_all(b"GET /metrics HTTP/1.1\r\n").await;
+        silent.push(stream);
+    }
+    let health = tokio::time::timeout(Duration::from_secs(5), r.page("/healthz")).await;
+    assert!(health.expect("a probe waits no longer").ends_with("ok\n"));
+    r.pass_until(minutes(120), "balanced", |r| r.balanced("web"))
+        .await;
+    assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread")]

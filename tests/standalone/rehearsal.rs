@@ -96,17 +96,33 @@ impl Rehearsal {
     }
 
     fn on_a_full_disk(&self) -> Command {
+        let mut full = self.limited("trap '' XFSZ; ulimit -f 0");
+        full.stdout(Stdio::null()).stderr(Stdio::null());
+        full
+    }
+
+    /// Starts the loop with so many file descriptors at most.
+    pub fn start_with_descriptors(&mut self, most: u32, arguments: &[&str]) {
+        assert!(self.child.is_none(), "one loop at a time");
+        self.starts += 1;
+        let log = |kind: &str| fs::File::create(self.log(kind)).unwrap();
+        let mut command = self.limited(&format!("ulimit -n {most}"));
+        command.args(arguments).stdout(log("out")).stderr(log("err"));
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    /// The command as a shell's, which limits itself first.
+    fn limited(&self, limit: &str) -> Command {
         let plain = self.command();
-        let mut full = Command::new("sh");
-        full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("{limit}; exec \"$@\""), "sh"])
             .arg(plain.get_program())
             .args(plain.get_args())
             .env_clear()
             .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        full
+            .stdin(Stdio::null());
+        limited
     }
 
     pub fn start_with(&mut self, arguments: &[&str]) {
