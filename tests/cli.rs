@@ -437,6 +437,82 @@ fn an_error_that_nobody_can_read_is_an_error_all_the_same(#[case] args: &[&str])
     assert_eq!(command(args).stderr(unread()).status().unwrap().code(), Some(1));
 }
 
+/// Within a time in which nothing large can be read.
+fn soon(command: &mut Command) -> Run {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (pid, (ended, end)) = (child.id(), std::sync::mpsc::channel());
+    let waiting = std::thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        let _nobody_waits = ended.send(());
+        output
+    });
+    let in_time = end.recv_timeout(std::time::Duration::from_secs(20)).is_ok();
+    if !in_time {
+        let _it_may_have_ended = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    }
+    let output = waiting.join().unwrap();
+    assert!(in_time, "it hangs");
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_file_without_end_is_refused_by_its_size() {
+    let snapshot = "tests/golden/balanced.yaml";
+    for (args, wanted) in [
+        (
+            ["plan", "-f", "/dev/zero", "--from", snapshot],
+            "/dev/zero: is larger than 4 MiB; split it into several files",
+        ),
+        (
+            ["plan", "-f", MANIFEST, "--from", "/dev/zero"],
+            "/dev/zero: is larger than 32 MiB; take one of fewer stacks",
+        ),
+        (
+            ["plan", "-f", "-", "--from", snapshot],
+            "stdin: is larger than 4 MiB; split it into several files",
+        ),
+    ] {
+        let zero = std::fs::File::open("/dev/zero").unwrap();
+        let Run { code, err, .. } = soon(command(&args).stdin(zero));
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains(wanted), "{err}");
+    }
+}
+
+#[test]
+fn a_named_pipe_is_not_waited_for_and_one_with_a_writer_is_read() {
+    let folder = Folder::new(&[]);
+    let pipe = folder.path("web.yaml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let snapshot = "tests/golden/balanced.yaml";
+    for file in [pipe.as_str(), &folder.path("")] {
+        let Run { code, err, .. } = soon(&mut command(&["plan", "-f", file, "--from", snapshot]));
+        assert_eq!(code, 1, "{err}");
+        assert!(
+            err.contains("web.yaml is a pipe to which nobody writes: give a file"),
+            "{err}"
+        );
+    }
+    // As a shell does it for <(…): it comes into being with its writer.
+    let script = format!("exec \"$0\" plan -f <(sleep 1; cat {MANIFEST}) --from {snapshot}");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_evenkeel")]);
+    let Run { code, out, err } = soon(shell.current_dir(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.starts_with("Can shop/nextgen-commerce lose a zone right now?"),
+        "{out}"
+    );
+}
+
 #[test]
 fn an_empty_folder_says_what_it_should_hold() {
     let folder = Folder::new(&[("notes.txt", "x")]);

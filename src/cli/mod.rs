@@ -127,9 +127,12 @@ const WORKERS: usize = 2;
 
 /// Runs a command that talks to AWS.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
-        .build()?
-        .block_on(future)
+        .build()?;
+    let result = runtime.block_on(future);
+    // Nobody waits for what is still being read.
+    runtime.shutdown_background();
+    result
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Judges every snapshot of the file. `intents` are those of the manifests; without any, each snapshot's own stack is
 /// assumed.
 pub fn judge(file: &str, intents: Option<Vec<Intent>>, at: Option<Timestamp>) -> anyhow::Result<Vec<Judged>> {
-    let text = manifests::text_of(file)?.map_err(|problem| refused(&[*problem]))?;
+    let text = manifests::snapshot(file)?.map_err(|problem| refused(&[*problem]))?;
     let snapshots = snapshot::read(file, &text).map_err(|error| refused(&error.0))?;
     let several = snapshots.len() > 1;
     snapshots

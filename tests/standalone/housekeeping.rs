@@ -3,6 +3,7 @@
 use super::rehearsal::{Rehearsal, minutes};
 use super::{TWO_ZONES, manifest};
 use evenkeel::clock::Stopwatch;
+use rstest::rstest;
 use std::fs;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -169,6 +170,53 @@ async fn what_can_not_be_told_is_logged_once_and_stops_nothing() {
     assert!(log.contains("No space left on device"), "{log}");
     let output = r.run_telling(std::io::pipe().unwrap().1, &["--once"]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// Neither what is too large to be read nor what takes long to be read.
+#[rstest]
+#[case::too_large(1, 50, Some("is larger than 4 MiB; split it into several files"))]
+#[case::large(12, 3, None)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_manifest_holds_nothing_up(
+    #[case] files: usize,
+    #[case] megabytes: usize,
+    #[case] problem: Option<&str>,
+) {
+    let mut r = running().await;
+    // Each of a stack that nobody else knows, with more notes than anybody reads.
+    let notes: String = (0..megabytes << 15)
+        .map(|i| format!("x{i:07}: \"{i:018}\", "))
+        .collect();
+    for i in 0..files {
+        let text = manifest("Observe", &["a", "c"])
+            .replace(
+                "{name: web}",
+                &format!("{{name: large-{i}, annotations: {{{notes}}}}}"),
+            )
+            .replace(
+                "replicationGroup: sessions",
+                &format!("replicationGroup: other-{i}"),
+            );
+        r.apply(&format!("large-{i}.yaml"), &text);
+    }
+    let mark = r.sim.calls().len();
+    let since = Stopwatch::start();
+    r.pass(minutes(3)).await;
+    if let Some(problem) = problem {
+        r.until("the problem", || r.printed("out").contains(problem))
+            .await;
+        r.apply("web.yaml", &manifest("Approve", &["a", "c"]));
+        r.until("the new mode", || {
+            r.status("web")["effective"]["mode"] == "Approve"
+        })
+        .await;
+    }
+    assert!(r.sim.calls().len() - mark >= 6, "AWS was asked meanwhile");
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        since.elapsed()
+    );
 }
 
 /// More connections that say nothing than the process may have file descriptors.
