@@ -9,7 +9,7 @@ use crate::document::Problem;
 use crate::plan::history::Fleet;
 use crate::plan::{Input, Intent, Purpose, plan};
 use crate::report::snapshot::{self, Snapshot};
-use crate::topology::StackName;
+use crate::topology::{StackName, ZoneName};
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,8 @@ fn assumed(file: &str, snapshot: &Snapshot) -> anyhow::Result<Intent> {
                 .map(String::as_str),
         );
         zones.extend(nodes().map(|n| n.zone.as_str()));
+        // Local Zones can't take part.
+        zones.retain(|zone| ZoneName::from(*zone).is_availability_zone());
         caches.insert(
             component.name.clone(),
             FoundCache {

@@ -265,6 +265,27 @@ async fn members_of_a_global_datastore_say_so() {
 }
 
 #[tokio::test]
+async fn groups_on_an_outpost_say_so() {
+    const ARN: &str = "arn:aws:outposts:ap-northeast-2:111122223333:outpost/op-1";
+    let world = CLASSIC.replace(
+        "{name: shop-cache,",
+        &format!("{{name: shop-cache, outpost: '{ARN}',"),
+    );
+    let aws = Aws::new(&world).await;
+    let outpost = Manager::Outpost { arn: ARN.into() };
+    let read = aws.read();
+    let group = read.describe_replication_group("carts").await.unwrap();
+    assert_eq!(group.managed_elsewhere, std::slice::from_ref(&outpost));
+    let member = read.describe_cache_cluster(&"carts-001".into()).await.unwrap();
+    assert_eq!(member.outpost.as_deref(), Some(ARN));
+    let subnets = read.describe_cache_subnet_groups(None).await.unwrap();
+    assert_eq!(subnets.items[0].outposts, [ARN.to_owned()].into());
+    let mut observer = aws.observer();
+    observer.survey(&wanted(&["carts"]), &aws.clock()).await.unwrap();
+    assert_eq!(observer.view().groups["carts"].value.managed_elsewhere, [outpost]);
+}
+
+#[tokio::test]
 async fn errors_have_classes_on_every_protocol() {
     let aws = Aws::new(NEXTGEN).await;
     let now = aws.sim.now();
