@@ -18,6 +18,9 @@
 //! Everything in [`topology`], [`plan`], [`intake`] and [`report`] is pure: time is an argument. The first two are a
 //! crate of their own, `core/`.
 
+// They panic where nobody reads, or on a full disk: see `shell::output`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod api;
 pub mod aws;
 pub mod cli;

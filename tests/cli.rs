@@ -404,11 +404,113 @@ fn what_can_not_be_printed_is_an_error_and_a_reader_who_goes_away_is_none() {
     ] {
         let Run { code, err, .. } = finish(command(args).stdout(full()));
         assert_eq!(code, 1, "{args:?}: {err}");
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let Run { code, err, .. } = finish(command(args).stdout(writer));
+        assert!(
+            err.contains("can't write to standard output: No space left"),
+            "{args:?}: {err}"
+        );
+        let Run { code, err, .. } = finish(command(args).stdout(unread()));
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}");
     }
+    let lost = [
+        "plan",
+        "--from",
+        "tests/golden/zone-down.yaml",
+        "--detailed-exitcode",
+    ];
+    assert_eq!(finish(command(&lost).stdout(unread())).code, 3, "as ever");
+}
+
+/// A pipe whose reader has gone away.
+fn unread() -> std::io::PipeWriter {
+    let (_gone, writer) = std::io::pipe().unwrap();
+    writer
+}
+
+#[rstest]
+#[case::a_flag_that_is_none(&["plan", "--bogus"])]
+#[case::a_missing_file(&["plan", "-f", "no/such/file.yaml", "--from", "tests/golden/balanced.yaml"])]
+#[case::a_manifest_with_problems(&["plan", "-f", "Cargo.toml", "--from", "tests/golden/balanced.yaml"])]
+#[case::a_snapshot_with_problems(&["plan", "--from", "Cargo.toml"])]
+fn an_error_that_nobody_can_read_is_an_error_all_the_same(#[case] args: &[&str]) {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(command(args).stderr(full).status().unwrap().code(), Some(1));
+    assert_eq!(command(args).stderr(unread()).status().unwrap().code(), Some(1));
+}
+
+/// Within a time in which nothing large can be read.
+fn soon(command: &mut Command) -> Run {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (pid, (ended, end)) = (child.id(), std::sync::mpsc::channel());
+    let waiting = std::thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        let _nobody_waits = ended.send(());
+        output
+    });
+    let in_time = end.recv_timeout(std::time::Duration::from_secs(20)).is_ok();
+    if !in_time {
+        let _it_may_have_ended = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    }
+    let output = waiting.join().unwrap();
+    assert!(in_time, "it hangs");
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_file_without_end_is_refused_by_its_size() {
+    let snapshot = "tests/golden/balanced.yaml";
+    for (args, wanted) in [
+        (
+            ["plan", "-f", "/dev/zero", "--from", snapshot],
+            "/dev/zero: is larger than 4 MiB; split it into several files",
+        ),
+        (
+            ["plan", "-f", MANIFEST, "--from", "/dev/zero"],
+            "/dev/zero: is larger than 32 MiB; take one of fewer stacks",
+        ),
+        (
+            ["plan", "-f", "-", "--from", snapshot],
+            "stdin: is larger than 4 MiB; split it into several files",
+        ),
+    ] {
+        let zero = std::fs::File::open("/dev/zero").unwrap();
+        let Run { code, err, .. } = soon(command(&args).stdin(zero));
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains(wanted), "{err}");
+    }
+}
+
+#[test]
+fn a_named_pipe_is_not_waited_for_and_one_with_a_writer_is_read() {
+    let folder = Folder::new(&[]);
+    let pipe = folder.path("web.yaml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let snapshot = "tests/golden/balanced.yaml";
+    for file in [pipe.as_str(), &folder.path("")] {
+        let Run { code, err, .. } = soon(&mut command(&["plan", "-f", file, "--from", snapshot]));
+        assert_eq!(code, 1, "{err}");
+        assert!(
+            err.contains("web.yaml is a pipe to which nobody writes: give a file"),
+            "{err}"
+        );
+    }
+    // As a shell does it for <(…): it comes into being with its writer.
+    let script = format!("exec \"$0\" plan -f <(sleep 1; cat {MANIFEST}) --from {snapshot}");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_evenkeel")]);
+    let Run { code, out, err } = soon(shell.current_dir(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.starts_with("Can shop/nextgen-commerce lose a zone right now?"),
+        "{out}"
+    );
 }
 
 #[test]

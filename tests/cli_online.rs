@@ -62,6 +62,13 @@ impl Aws {
         command
     }
 
+    /// Standard output is there.
+    async fn saying_to(&self, out: impl Into<Stdio>, args: &[&str]) -> std::process::Output {
+        let mut command = self.command(args);
+        let child = command.stdin(Stdio::null()).stdout(out).spawn().unwrap();
+        child.wait_with_output().await.unwrap()
+    }
+
     async fn with_stdin(&self, args: &[&str], text: &str) -> Run {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         child
@@ -399,6 +406,29 @@ async fn only_a_clear_yes_to_the_question_writes() {
     assert_eq!(aws.mutating(), Vec::<String>::new());
     let run = aws.at_a_terminal(&claim, || {}, "Yes\n").await;
     assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(aws.mutating(), ["AddTagsToResource"]);
+}
+
+#[tokio::test]
+async fn claiming_says_when_it_can_not_say_and_a_reader_who_goes_away_is_no_error() {
+    let aws = Aws::new().await;
+    let claim = ["claim", "-f", MANIFEST, "--installation", "prod", "--yes"];
+    for owner in [None, Some("prod")] {
+        aws.tag(owner);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = aws.saying_to(full, &claim).await;
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains("can't write to standard output"), "{err}");
+        assert!(aws.mutating().is_empty(), "what can't be shown is not written");
+    }
+    aws.tag(None);
+    let (_, unread) = std::io::pipe().unwrap();
+    let output = aws.saying_to(unread, &claim).await;
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), &b""[..])
+    );
     assert_eq!(aws.mutating(), ["AddTagsToResource"]);
 }
 

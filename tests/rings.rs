@@ -51,7 +51,15 @@ const RINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "shell",
         &["shell", "engine", "report", "aws", "plan", "topology", "clock"],
-        &["tokio", "tracing", "axum", "aws_config"],
+        &[
+            "tokio",
+            "tracing",
+            "axum",
+            "hyper",
+            "hyper_util",
+            "sha2",
+            "aws_config",
+        ],
     ),
     (
         "standalone",
@@ -108,6 +116,8 @@ const WATCHED: &[&str] = &[
     "axum",
     "clap",
     "comfy_table",
+    "hyper",
+    "hyper_util",
     "k8s_openapi",
     "kube",
     "prometheus",

@@ -519,6 +519,30 @@ fn nodes_are_spread_when_goals_before_it_are_met() {
 }
 
 #[test]
+fn a_copy_in_a_local_zone_is_one_too_few_and_none_is_placed_there() {
+    check(vec![
+        row(
+            "a copy in an Availability Zone replaces it",
+            "a c",
+            &["a:P us-west-2-lax-1a:r"],
+            &["add 0001 c for 0001-002", "remove 0001-002"],
+        ),
+        row(
+            "with no other zone it stays alone",
+            "a",
+            &["a:P us-west-2-lax-1a:r"],
+            &[],
+        ),
+        row(
+            "not even where the spec and the subnet group have it",
+            "a us-west-2-lax-1a",
+            &["a:P"],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
 fn settings_are_turned_on_where_they_can_be_and_are_ours() {
     let multi_az_off = |c: &mut Component| c.settings.multi_az = Switch::Disabled;
     let cloud_formation = |c: &mut Component| {
@@ -585,6 +609,12 @@ fn nothing_is_planned_where_the_observation_cannot_carry_it() {
         skewed("a Global Datastore's member", |c| {
             let (id, role) = ("global".to_owned(), "primary".to_owned());
             c.managed_elsewhere = vec![Manager::GlobalDatastore { id, role }];
+        }),
+        skewed("nodes on an Outpost", |c| {
+            c.settings.multi_az = Switch::Disabled;
+            c.managed_elsewhere = vec![Manager::Outpost {
+                arn: "arn:aws:outposts:us-west-2:111122223333:outpost/op-1".to_owned(),
+            }];
         }),
         row(
             "being modified: the plan stands, guardrails hold it",

@@ -4,7 +4,7 @@
 
 use evenkeel_core::plan::verify::{Rule, held};
 use evenkeel_core::plan::{Action, ActionId, ActionKind, Decision, Guardrail, next_step};
-use evenkeel_core::topology::Owner;
+use evenkeel_core::topology::{Manager, Owner};
 use evenkeel_core_test_support::random::{Drawn, Shape, draw};
 use evenkeel_core_test_support::stage::Stage;
 
@@ -121,6 +121,23 @@ fn a_copy_is_not_added_where_it_helps_nobody() {
         c.settings.subnet_zones.remove(&"b".into());
     });
     assert_eq!(broken(&far, &["add 0001 b"]), [Rule::Place]);
+}
+
+#[test]
+fn a_local_zone_is_no_second_zone() {
+    let local = "us-west-2-lax-1a";
+    let in_spec = stage(&format!("a {local}"), &["a:P"]);
+    assert_eq!(broken(&in_spec, &[&format!("add 0001 {local}")]), [Rule::Place]);
+    // Ours in c may not go while only the one in the Local Zone would be left beside the primary.
+    let beside = stage(&format!("a c {local}"), &[&format!("a:P {local}:r c:r*2")]);
+    assert_eq!(broken(&beside, &["remove 0001 003"]), [Rule::Redundancy]);
+    assert_eq!(broken(&beside, &["remove 0001 002"]), []);
+    let on_outpost = stage("a b", &["a:P b:r"]).component(|c| {
+        c.managed_elsewhere = vec![Manager::Outpost {
+            arn: "op-1".to_owned(),
+        }];
+    });
+    assert_eq!(broken(&on_outpost, &["move 0001"]), [Rule::Permission]);
 }
 
 #[test]

@@ -72,6 +72,9 @@ pub struct RuleSpec {
     /// Accepted, and undone later.
     #[serde(skip_serializing_if = "is_false")]
     pub rollback: bool,
+    /// The answer's body ends after this share of it, and its length says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<f64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -130,11 +133,14 @@ impl TryFrom<serde_json::Value> for FaultSpec {
             None => {}
         }
         let rule: RuleSpec = serde_json::from_value(value).map_err(|e| format!("not a fault rule: {e}"))?;
+        if rule.cut.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+            return Err("cut is the share of the body that is left, from 0 to less than 1".to_owned());
+        }
         match rule.effects() {
             1 => Ok(Self(rule)),
             n => Err(format!(
                 "a fault rule has exactly one effect (throttle, error, latency, resetBefore, resetAfter, hold, stale, \
-                 shortPages, dropPoints, testFailoverBlocked, capacity, rollback), not {n}"
+                 shortPages, dropPoints, testFailoverBlocked, capacity, rollback, cut), not {n}"
             )),
         }
     }
@@ -155,6 +161,7 @@ impl RuleSpec {
             self.test_failover_blocked,
             self.capacity.is_some(),
             self.rollback,
+            self.cut.is_some(),
         ];
         flags.iter().filter(|set| **set).count()
     }
@@ -213,6 +220,8 @@ pub struct Outcome {
     pub reset_before: bool,
     /// Close the connection afterwards.
     pub reset_after: bool,
+    /// Leave only this share of the body.
+    pub cut: Option<f64>,
     /// Hang before (rule id).
     pub hold_before: Option<String>,
     /// Hang after (rule id).
@@ -272,6 +281,7 @@ impl Rule {
         if rule.latency.is_some() {
             outcome.latency = outcome.latency.max(rule.latency);
         }
+        outcome.cut = rule.cut.or(outcome.cut);
         outcome.reset_before |= rule.reset_before;
         outcome.reset_after |= rule.reset_after;
         match rule.hold {
@@ -507,6 +517,18 @@ mod tests {
         assert!(two.to_string().contains("not 2"), "{two}");
         let unknown = serde_json::from_str::<FaultSpec>(r#"{"explode":true}"#).unwrap_err();
         assert!(unknown.to_string().contains("explode"), "{unknown}");
+    }
+
+    #[test]
+    fn a_cut_leaves_a_share_and_never_the_whole() {
+        let mut faults = Faults::new(1);
+        faults.add(spec("{\"cut\":0.42}"), Timestamp::UNIX_EPOCH);
+        let outcome = faults.judge(&facts("DescribeEvents", None), Timestamp::UNIX_EPOCH);
+        assert_eq!(outcome.cut, Some(0.42));
+        for wrong in ["1", "1.5", "-0.1"] {
+            let refused = serde_json::from_str::<FaultSpec>(&format!("{{\"cut\":{wrong}}}")).unwrap_err();
+            assert!(refused.to_string().contains("less than 1"), "{refused}");
+        }
     }
 
     #[test]

@@ -252,7 +252,7 @@ async fn call(shared: &Arc<Shared>, inbound: Inbound, headers: &hyper::HeaderMap
         hold(shared, rule).await;
     }
     if let Some(error) = &outcome.error {
-        return Ok(refuse(shared, wire, service, seq, error));
+        return Ok(cut(refuse(shared, wire, service, seq, error), outcome.cut).await);
     }
     let result = perform(shared, inbound, &caller, &outcome.quirks, seq);
     if let Some(rule) = &outcome.hold_after {
@@ -261,13 +261,32 @@ async fn call(shared: &Arc<Shared>, inbound: Inbound, headers: &hyper::HeaderMap
     if outcome.reset_after {
         return Err(Dropped);
     }
-    match result {
+    let answer = match result {
         Ok(body) => {
             shared.with(|inner| inner.calls.answered(seq, 200, None));
-            Ok(wire.success(service, &action, body, seq))
+            wire.success(service, &action, body, seq)
         }
-        Err(error) => Ok(refuse(shared, wire, service, seq, &error)),
-    }
+        Err(error) => refuse(shared, wire, service, seq, &error),
+    };
+    Ok(cut(answer, outcome.cut).await)
+}
+
+/// What a proxy or a server that broke off in the midst makes of an answer: shorter, with a length to match.
+async fn cut(answer: Answer, share: Option<f64>) -> Answer {
+    let Some(share) = share else {
+        return answer;
+    };
+    let (head, body) = answer.into_parts();
+    let Ok(body) = body.collect().await;
+    let body = body.to_bytes();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length"
+    )]
+    let left = (body.len() as f64 * share) as usize;
+    Response::from_parts(head, Full::new(body.slice(..left)))
 }
 
 fn admit(

@@ -58,13 +58,17 @@ pub struct ClusterDescription {
     pub created: Option<Timestamp>,
     pub maintenance_window: Option<WeeklyWindow>,
     pub subnet_group: Option<String>,
+    /// ARN of the Outpost on which it stands.
+    pub outpost: Option<String>,
 }
 
-/// A subnet group and the zones of its subnets.
+/// A subnet group and where its subnets lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetGroup {
     pub name: String,
     pub zones: BTreeSet<ZoneName>,
+    /// ARNs of the Outposts that hold subnets of it.
+    pub outposts: BTreeSet<String>,
 }
 
 /// One page of a listing.
@@ -82,7 +86,7 @@ pub struct Page<T> {
 pub fn join(
     group: &GroupDescription,
     clusters: &BTreeMap<NodeId, ClusterDescription>,
-    subnets: &BTreeMap<String, BTreeSet<ZoneName>>,
+    subnets: &BTreeMap<String, SubnetGroup>,
 ) -> CacheGroup {
     let told = || group.member_clusters.iter().filter_map(|id| clusters.get(id));
     let mut member_clusters = group.member_clusters.clone();
@@ -117,10 +121,13 @@ pub fn join(
             },
         );
     }
-    let subnet_zones = told()
-        .filter_map(|c| subnets.get(c.subnet_group.as_ref()?))
-        .flatten()
-        .cloned()
+    let reached = || told().filter_map(|c| subnets.get(c.subnet_group.as_ref()?));
+    let outposts = told()
+        .filter_map(|c| c.outpost.clone())
+        .chain(reached().flat_map(|s| s.outposts.clone()));
+    let managed_elsewhere: BTreeSet<Manager> = outposts
+        .map(|arn| Manager::Outpost { arn })
+        .chain(group.managed_elsewhere.iter().cloned())
         .collect();
     CacheGroup {
         identifier: group.identifier.clone(),
@@ -131,14 +138,14 @@ pub fn join(
             cluster_mode: group.cluster_mode,
             multi_az: group.multi_az,
             automatic_failover: group.automatic_failover,
-            subnet_zones,
+            subnet_zones: reached().flat_map(|s| s.zones.clone()).collect(),
             durability: group.durability,
         },
         endpoints: group.endpoints.clone(),
         shards,
         members_listed: group.member_clusters.iter().all(|id| clusters.contains_key(id)),
         member_clusters,
-        managed_elsewhere: group.managed_elsewhere.clone(),
+        managed_elsewhere: managed_elsewhere.into_iter().collect(),
         node_type: group.node_type.clone(),
         maintenance_windows: told().filter_map(|c| c.maintenance_window).collect(),
         pending_changes: group.pending_changes,
@@ -190,16 +197,37 @@ mod tests {
                 end_minute: 120,
             }),
             subnet_group: Some("shop".into()),
+            outpost: None,
         };
         (id.into(), described)
     }
 
-    fn subnets() -> BTreeMap<String, BTreeSet<ZoneName>> {
-        [
-            ("shop".into(), ["a".into(), "c".into()].into()),
-            ("other".into(), ["b".into()].into()),
-        ]
-        .into()
+    fn subnets() -> BTreeMap<String, SubnetGroup> {
+        let group = |name: &str, zones: &[&str]| SubnetGroup {
+            name: name.into(),
+            zones: zones.iter().map(|z| ZoneName::from(*z)).collect(),
+            outposts: BTreeSet::new(),
+        };
+        [group("shop", &["a", "c"]), group("other", &["b"])]
+            .into_iter()
+            .map(|g| (g.name.clone(), g))
+            .collect()
+    }
+
+    #[test]
+    fn a_group_stands_on_an_outpost_when_a_member_or_a_subnet_of_its_group_does() {
+        let outpost = |arn: &str| Manager::Outpost { arn: arn.into() };
+        let (id, mut on) = cluster("s-1", Some("a"));
+        on.outpost = Some("op-1".into());
+        let described = group(&[("s-1", Some("a"))]);
+        let joined = join(&described, &[(id.clone(), on)].into(), &subnets());
+        assert_eq!(joined.managed_elsewhere, [outpost("op-1")]);
+        let mut on_outposts = subnets();
+        for (name, arn) in [("shop", "op-2"), ("other", "op-3")] {
+            on_outposts.get_mut(name).unwrap().outposts.insert(arn.into());
+        }
+        let joined = join(&described, &[cluster("s-1", Some("a"))].into(), &on_outposts);
+        assert_eq!(joined.managed_elsewhere, [outpost("op-2")]);
     }
 
     #[test]

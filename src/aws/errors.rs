@@ -124,7 +124,8 @@ pub fn class_of(code: &str) -> Option<ErrorClass> {
         | NO_ANSWER
         | NO_CONNECTION
         | UNKNOWN_HOST
-        | UNREADABLE => ErrorClass::Transient,
+        | UNREADABLE
+        | CUT_OFF => ErrorClass::Transient,
 
         _ => return None,
     };
@@ -140,6 +141,8 @@ pub const NO_CONNECTION: &str = "NoConnection";
 pub const UNKNOWN_HOST: &str = "UnknownHost";
 /// An answer came that isn't the service's.
 pub const UNREADABLE: &str = "UnreadableAnswer";
+/// An answer came that ends before its end.
+pub const CUT_OFF: &str = "CutOffAnswer";
 /// The endpoint that somebody gave is no URL.
 pub const BAD_ENDPOINT: &str = "BadEndpoint";
 const NOT_BUILT: &str = "RequestNotBuilt";
@@ -202,6 +205,18 @@ where
         known.class = ErrorClass::Unknown;
     }
     known
+}
+
+/// The request was answered, and what was answered can't be known.
+pub(super) fn cut_off(op: Operation) -> AwsError {
+    AwsError {
+        class: ErrorClass::Transient,
+        service: op.service,
+        operation: op.name,
+        code: CUT_OFF.to_owned(),
+        message: "the answer ends before its end".to_owned(),
+        maybe_sent: true,
+    }
 }
 
 /// There were no credentials to sign with, because a role was not assumed.
@@ -338,6 +353,7 @@ impl AwsError {
             UNREADABLE => "Something that doesn't speak this AWS API answered (a proxy, or an endpoint that doesn't \
                 know the operation): check --aws-endpoint-url and proxies."
                 .into(),
+            CUT_OFF => "Something on the way to AWS cuts answers off: check proxies and the network.".into(),
             _ => return self.advice_by_class(),
         };
         Some(text)

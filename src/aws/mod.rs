@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod described;
+mod document;
 pub mod errors;
 pub mod hands;
 pub mod limits;

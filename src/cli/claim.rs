@@ -11,6 +11,7 @@ use super::settings::Settings;
 use super::{clock, connect, manifests};
 use crate::api::OWNER_TAG;
 use crate::plan::Intent;
+use crate::shell::Output;
 use crate::topology::{Region, StackName};
 use anyhow::{Context as _, bail};
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
@@ -78,11 +79,10 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     }
     let claims = claims(&intents, installation, &surveys)?;
     if claims.is_empty() {
-        println!("Nothing to write: everything is claimed already.");
-        return Ok(Exit::Ok);
+        return super::print("Nothing to write: everything is claimed already.\n");
     }
     for claim in &claims {
-        println!("{}\n    {OWNER_TAG} = {}", claim.arn, claim.value);
+        super::print(&format!("{}\n    {OWNER_TAG} = {}\n", claim.arn, claim.value))?;
     }
     if !args.yes && !asked(claims.len(), settings)? {
         bail!("nothing was written");
@@ -115,7 +115,7 @@ async fn write(claim: &Claim, installation: &str, survey: &Survey) -> anyhow::Re
         .await
         .map_err(|error| connect::explained(&error))
         .with_context(|| format!("can't tag {}", claim.arn))?;
-    println!("claimed {}", claim.arn);
+    super::print(&format!("claimed {}\n", claim.arn))?;
     Ok(())
 }
 
@@ -190,8 +190,10 @@ fn asked(tags: usize, settings: &Settings) -> anyhow::Result<bool> {
     if !settings.stdin_terminal {
         bail!("standard input is no terminal, so nobody can be asked: look at the tags above and add --yes");
     }
-    eprint!("Write {tags} tag{}? [y/N] ", if tags == 1 { "" } else { "s" });
-    std::io::stderr().flush().context("can't ask")?;
+    let question = format!("Write {tags} tag{}? [y/N] ", if tags == 1 { "" } else { "s" });
+    Output::Stderr
+        .write_all(question.as_bytes())
+        .context("can't ask")?;
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)

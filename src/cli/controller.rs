@@ -3,7 +3,7 @@
 use super::args::{AwsArgs, InstallationArgs, LimitArgs, PollArgs, listen_address};
 use super::clock::clock;
 use super::exit::Exit;
-use super::run::{LogFormat, start_log};
+use super::run::{LogFormat, metrics_token, start_log};
 use super::settings::Settings;
 use crate::controller::client::Target;
 use crate::controller::{self, Options, lease};
@@ -28,6 +28,14 @@ pub struct Args {
     /// Serve /metrics, /healthz and /readyz here, such as 0.0.0.0:9402.
     #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
+    /// Show /metrics only to who sends the token in this file (Authorization: Bearer); read again at each request.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "listen",
+        env = "EVENKEEL_METRICS_TOKEN_FILE"
+    )]
+    pub metrics_token_file: Option<PathBuf>,
     /// Namespace of the lease, of the stop switch evenkeel-stop and of notes [default: the controller's own].
     #[arg(long, value_name = "NAME", env = "EVENKEEL_LEASE_NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub lease_namespace: Option<String>,
@@ -81,6 +89,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
         },
         namespaces: args.namespace,
         listen: args.listen,
+        metrics_token: metrics_token(args.metrics_token_file)?,
         lease_namespace: args.lease_namespace,
         lease_name: args.lease_name,
         lease_duration: Duration::from_secs(u64::from(args.lease_seconds)),

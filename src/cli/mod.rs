@@ -22,6 +22,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod target;
 
+use crate::shell::Output;
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -29,6 +30,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use exit::Exit;
 use settings::Settings;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Parses the process's arguments, runs the command, prints its error if it has one.
@@ -41,7 +43,7 @@ pub fn main() -> ExitCode {
     match dispatch(cli.command, &settings) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(&format!("error: {error:#}"));
             Exit::Error.into()
         }
     }
@@ -64,14 +66,17 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
 
 /// Help and version go to stdout with 0; every mistake in the arguments is 1 (2 means "actions are planned").
 fn usage(error: &clap::Error) -> ExitCode {
-    // A closed pipe is the reader's wish.
-    let told = match error.print() {
-        Err(error) => error.kind() == std::io::ErrorKind::BrokenPipe,
-        Ok(()) => true,
-    };
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if told => Exit::Ok.into(),
-        _ => Exit::Error.into(),
+    if !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Where it can't be printed nobody can be told.
+        let _unless_nobody_reads = error.print();
+        return Exit::Error.into();
+    }
+    match printed(error.print()) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            Exit::Error.into()
+        }
     }
 }
 
@@ -95,15 +100,25 @@ fn completions(shell: clap_complete::Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes to standard output; a reader that has gone away is no error.
+/// Writes to standard output.
 fn print(text: &str) -> anyhow::Result<Exit> {
-    use std::io::Write as _;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    let mut out = Output::Stdout;
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader that has gone away is no error.
+fn printed(written: std::io::Result<()>) -> anyhow::Result<Exit> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("can't write to standard output"))
         }
         _ => Ok(Exit::Ok),
     }
+}
+
+/// Writes a line to standard error. Where that fails there is nobody left to tell, and what is to be done is done.
+fn tell(line: &str) {
+    let _counted = Output::Stderr.line(line);
 }
 
 /// Beside the loop itself, which runs in the main thread, there is little to do; a thread for each core of a large
@@ -112,9 +127,12 @@ const WORKERS: usize = 2;
 
 /// Runs a command that talks to AWS.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
-        .build()?
-        .block_on(future)
+        .build()?;
+    let result = runtime.block_on(future);
+    // Nobody waits for what is still being read.
+    runtime.shutdown_background();
+    result
 }

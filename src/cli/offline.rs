@@ -9,7 +9,7 @@ use crate::document::Problem;
 use crate::plan::history::Fleet;
 use crate::plan::{Input, Intent, Purpose, plan};
 use crate::report::snapshot::{self, Snapshot};
-use crate::topology::StackName;
+use crate::topology::{StackName, ZoneName};
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Judges every snapshot of the file. `intents` are those of the manifests; without any, each snapshot's own stack is
 /// assumed.
 pub fn judge(file: &str, intents: Option<Vec<Intent>>, at: Option<Timestamp>) -> anyhow::Result<Vec<Judged>> {
-    let text = manifests::text_of(file)?.map_err(|problem| refused(&[*problem]))?;
+    let text = manifests::snapshot(file)?.map_err(|problem| refused(&[*problem]))?;
     let snapshots = snapshot::read(file, &text).map_err(|error| refused(&error.0))?;
     let several = snapshots.len() > 1;
     snapshots
@@ -40,7 +40,7 @@ pub fn judge(file: &str, intents: Option<Vec<Intent>>, at: Option<Timestamp>) ->
 
 fn refused(problems: &[Problem]) -> anyhow::Error {
     for problem in problems {
-        eprintln!("{problem}");
+        super::tell(&problem.to_string());
     }
     match problems.len() {
         1 => anyhow::anyhow!("one problem in the snapshot; nothing was planned"),
@@ -113,6 +113,8 @@ fn assumed(file: &str, snapshot: &Snapshot) -> anyhow::Result<Intent> {
                 .map(String::as_str),
         );
         zones.extend(nodes().map(|n| n.zone.as_str()));
+        // Local Zones can't take part.
+        zones.retain(|zone| ZoneName::from(*zone).is_availability_zone());
         caches.insert(
             component.name.clone(),
             FoundCache {

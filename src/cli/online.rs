@@ -90,7 +90,7 @@ fn warn(errors: &[AwsError]) {
         .map(|error| connect::explained(error).to_string())
         .collect();
     for sentence in sentences {
-        eprintln!("warning: {sentence}");
+        super::tell(&format!("warning: {sentence}"));
     }
 }
 
@@ -220,11 +220,11 @@ fn other_accounts(intents: &[&Intent], survey: &Survey) {
     let at_hand = at_hand.map_or_else(String::new, |a| format!(" of account {a}"));
     for intent in intents {
         if let Some(account) = &intent.account_ref {
-            eprintln!(
+            super::tell(&format!(
                 "warning: stack {} lives in the account {account} (spec.aws.accountRef); it was looked at with the \
                  credentials at hand{at_hand}",
                 intent.stack
-            );
+            ));
         }
     }
 }

@@ -5,7 +5,10 @@ use super::clock::clock;
 use super::exit::Exit;
 use super::settings::Settings;
 use crate::engine;
+use crate::shell::Output;
+use crate::shell::http::Token;
 use crate::standalone::{self, End, Options, Style};
+use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::builder::BoolishValueParser;
 use std::net::SocketAddr;
@@ -26,6 +29,14 @@ pub struct Args {
     /// Serve /metrics, /healthz and /readyz here, such as 127.0.0.1:9402.
     #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_LISTEN", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
+    /// Show /metrics only to who sends the token in this file (Authorization: Bearer); read again at each request.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "listen",
+        env = "EVENKEEL_METRICS_TOKEN_FILE"
+    )]
+    pub metrics_token_file: Option<PathBuf>,
     #[command(flatten)]
     pub limits: LimitArgs,
     #[command(flatten)]
@@ -72,6 +83,7 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
         state: args.state_dir,
         once: args.once,
         listen: args.listen,
+        metrics_token: metrics_token(args.metrics_token_file)?,
         endpoint_url: args.aws.aws_endpoint_url,
         clock,
         engine: engine::Settings {
@@ -92,7 +104,19 @@ pub async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     }
 }
 
-/// The log goes to standard error; what people want to read goes to standard output anyway.
+/// A token that isn't there is a mistake at the start, not at the first reader.
+pub(super) fn metrics_token(file: Option<PathBuf>) -> anyhow::Result<Option<Token>> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let name = file.display().to_string();
+    let token = Token::in_file(file)
+        .with_context(|| format!("--metrics-token-file: can't read a token from {name}"))?;
+    Ok(Some(token))
+}
+
+/// The log goes to standard error; what people want to read goes to standard output anyway. A line that can't be
+/// written is counted; told about it as usual, `tracing_subscriber` would panic, for it tells on standard error.
 pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         anyhow::anyhow!(
@@ -101,7 +125,8 @@ pub(super) fn start_log(format: LogFormat, filter: &str, settings: &Settings) ->
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(|| Output::Stderr)
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
         LogFormat::Text => log.with_ansi(settings.color).with_target(false).try_init(),

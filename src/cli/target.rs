@@ -159,6 +159,8 @@ fn zones_of(groups: &[&CacheGroup]) -> BTreeSet<ZoneName> {
         .flat_map(|g| g.shards.values())
         .flat_map(|s| s.members.values());
     zones.extend(members.map(|m| m.zone.clone()));
+    // Local Zones can't take part.
+    zones.retain(ZoneName::is_availability_zone);
     zones
 }
 

@@ -49,6 +49,8 @@ pub struct Options {
     /// Namespaces to watch; all when empty.
     pub namespaces: Vec<String>,
     pub listen: Option<SocketAddr>,
+    /// What readers of `/metrics` must show.
+    pub metrics_token: Option<http::Token>,
     /// Namespace of the lease, the stop switch and notes; default: the kubeconfig's or the Pod's.
     pub lease_namespace: Option<String>,
     pub lease_name: String,
@@ -120,7 +122,7 @@ pub async fn run(options: Options) -> Result<(), ControllerError> {
     let board = Arc::new(Board::new(metrics, troubles));
     let mut tasks: JoinSet<&'static str> = JoinSet::new();
     if let Some(address) = options.listen {
-        let (bound, server) = http::serve(address, board.clone())
+        let (bound, server) = http::serve(address, options.metrics_token, board.clone())
             .await
             .map_err(|source| ControllerError::Listen { address, source })?;
         tracing::info!(url = %format!("http://{bound}"), "Listening");

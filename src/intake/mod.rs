@@ -14,12 +14,14 @@ pub use crate::document::Problem;
 pub use metadata::{parse_name, parse_namespace};
 
 use crate::api;
-use crate::document::{Node, Problems, shape, text, yaml};
+use crate::document::text::{self, Limit};
+use crate::document::{Node, Problems, shape, yaml};
 use crate::plan::Intent;
 use crate::topology::StackName;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 use std::sync::LazyLock;
 
 /// One file, or standard input.
@@ -31,11 +33,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// From a file, of which no more is read than a manifest may hold.
+    pub fn read(name: &str, file: impl Read) -> io::Result<Result<Self, Box<Problem>>> {
+        Ok(Self::of_bytes(name, Limit::MANIFEST.read(file)?))
+    }
+
     /// From the bytes of a file, if they are text.
     pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, Box<Problem>> {
         Ok(Self {
             name: name.to_owned(),
-            text: text::decode(name, bytes)?,
+            text: text::decode(name, bytes, Limit::MANIFEST)?,
         })
     }
 }

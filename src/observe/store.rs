@@ -3,7 +3,7 @@
 use super::view::{RegionView, Seen};
 use crate::aws::described::{ClusterDescription, GroupDescription, SubnetGroup, join};
 use crate::aws::types::{CacheEvent, EventSource};
-use crate::topology::{NodeId, ZoneName};
+use crate::topology::NodeId;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Store {
     groups: BTreeMap<String, Seen<GroupDescription>>,
     clusters: BTreeMap<NodeId, ClusterDescription>,
-    subnets: BTreeMap<String, BTreeSet<ZoneName>>,
+    subnets: BTreeMap<String, SubnetGroup>,
     /// Pages of the last whole listing of cache clusters.
     pub cluster_pages: usize,
 }
@@ -67,7 +67,7 @@ impl Store {
     }
 
     pub fn replace_subnets(&mut self, groups: Vec<SubnetGroup>) {
-        self.subnets = groups.into_iter().map(|g| (g.name, g.zones)).collect();
+        self.subnets = groups.into_iter().map(|g| (g.name.clone(), g)).collect();
     }
 
     /// A cluster names a subnet group that isn't known yet.

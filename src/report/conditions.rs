@@ -274,18 +274,17 @@ fn joined<const N: usize>(sentences: [String; N]) -> String {
     said.collect::<Vec<_>>().join(" ")
 }
 
-/// Why nothing is planned for the members of a Global Datastore, whatever is wrong with them.
+/// Why nothing is planned for a component that is report-only in whole, whatever is wrong with it.
 fn report_only(subject: &Subject<'_>) -> String {
     let reported_on = |name: &ComponentName| {
         let component = subject.topology.and_then(|t| t.components.get(name));
         let managers = component.into_iter().flat_map(|c| &c.managed_elsewhere);
-        managers
-            .into_iter()
-            .any(|m| matches!(m, Manager::GlobalDatastore { .. }))
+        managers.into_iter().any(Manager::forbids_all)
     };
     let findings = subject.decision.into_iter().flat_map(|d| &d.findings);
     let texts: Vec<&str> = findings
-        .filter(|f| f.code == FindingCode::ManagedElsewhere && f.component.as_ref().is_some_and(reported_on))
+        .filter(|f| matches!(f.code, FindingCode::ManagedElsewhere | FindingCode::OnOutposts))
+        .filter(|f| f.component.as_ref().is_some_and(reported_on))
         .map(|f| f.message.as_str())
         .collect();
     texts.join(" ")

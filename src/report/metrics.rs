@@ -46,6 +46,7 @@ pub const CATALOGUE: &[Entry] = &[
     ACCOUNT_CONDITION,
     LAST_FAILOVER,
     LAST_FAILOVER_TOOK,
+    LINES_LOST,
 ];
 
 const BUILD_INFO: Entry = (
@@ -181,6 +182,12 @@ const LAST_FAILOVER_TOOK: Entry = (
     "How long that took, from the loss of the primary to the promotion; absent where it was not measured.",
 );
 
+const LINES_LOST: Entry = (
+    "evenkeel_lines_lost_total",
+    &["output"],
+    "Lines that could not be written to standard error (the log) or standard output; the work goes on without them.",
+);
+
 /// The registry with everything in it.
 pub struct Metrics {
     registry: Registry,
@@ -191,6 +198,7 @@ pub struct Metrics {
     aws_seconds: HistogramVec,
     bought: IntCounterVec,
     reconcile: HistogramVec,
+    lines_lost: IntCounterVec,
 }
 
 impl Metrics {
@@ -228,6 +236,7 @@ impl Metrics {
                 RECONCILE,
                 &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0],
             )?,
+            lines_lost: counter(LINES_LOST)?,
             registry,
         };
         #[cfg(target_os = "linux")]
@@ -282,6 +291,12 @@ impl Metrics {
         self.reconcile
             .with_label_values::<&str>(&[])
             .observe(took.as_secs_f64());
+    }
+
+    /// So many lines were lost since the start.
+    pub fn lines_lost(&self, output: &'static str, total: u64) {
+        let counter = self.lines_lost.with_label_values(&[output]);
+        counter.inc_by(total.saturating_sub(counter.get()));
     }
 
     /// The gauges of this scene, then counters and histograms: the exposition in pieces, none of them made before it is
@@ -378,6 +393,8 @@ mod tests {
             0,
         );
         metrics.turn(Duration::from_millis(7));
+        metrics.lines_lost("stderr", 2);
+        metrics.lines_lost("stderr", 3);
         let text = metrics.render(&scene()).unwrap();
         (metrics, text)
     }
@@ -405,6 +422,7 @@ mod tests {
             r#"evenkeel_failover_seconds_sum{class="Provider"} 63"#,
             r#"evenkeel_failover_quota_used{account="111122223333",region="ap-northeast-2"} 3"#,
             r#"evenkeel_account_condition{name="prod",type="Ready"} -1"#,
+            r#"evenkeel_lines_lost_total{output="stderr"} 3"#,
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

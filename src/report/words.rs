@@ -112,7 +112,7 @@ words! {
     cluster_mode = ["enabled", "disabled", "compatible"];
     durability = ["disabled", "async", "sync"];
     failover_class = ["Own", "Person", "Provider", "Unknown"];
-    manager_kind = ["GlobalDatastore", "CloudFormation"];
+    manager_kind = ["GlobalDatastore", "CloudFormation", "Outpost"];
     gap_kind = ["Description", "Metrics", "Events"];
 }
 

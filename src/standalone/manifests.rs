@@ -6,7 +6,7 @@
 
 use crate::aws::Access;
 use crate::engine::Wish;
-use crate::intake::{self, Accepted, Source};
+use crate::intake::{self, Accepted, Manifests, Source};
 use crate::topology::StackName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,8 +19,7 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// Texts as read last, by file name; a sentence where a file could not be read.
-    texts: BTreeMap<String, Result<String, String>>,
+    texts: Arc<Texts>,
     stamps: BTreeMap<String, Stamp>,
     good: BTreeMap<StackName, Accepted>,
     wishes: BTreeMap<StackName, Wish>,
@@ -28,14 +27,73 @@ pub struct Folder {
     problems: Vec<String>,
 }
 
+/// By file name; a sentence where a file could not be read.
+type Texts = BTreeMap<String, Result<String, String>>;
+
 /// What changes when a file does: modification time, length, inode.
 type Stamp = (Option<SystemTime>, u64, u64);
+
+/// What a folder holds at one moment; an error where it can't be told.
+#[derive(Debug)]
+pub struct Reading(io::Result<Read>);
+
+#[derive(Debug)]
+struct Read {
+    /// From before the texts: what changes in between is read once more.
+    stamps: BTreeMap<String, Stamp>,
+    texts: Arc<Texts>,
+    /// What they say; `None` where that is known.
+    manifests: Option<Manifests>,
+}
+
+impl Reading {
+    fn of(path: &Path, known: Option<&Texts>) -> Self {
+        Self(stamps(path).map(|stamps| {
+            let texts = texts(path, stamps.keys());
+            let manifests = (Some(&texts) != known).then(|| intake::read(&sources(&texts)));
+            Read {
+                stamps,
+                texts: Arc::new(texts),
+                manifests,
+            }
+        }))
+    }
+}
+
+fn texts<'n>(folder: &Path, names: impl Iterator<Item = &'n String>) -> Texts {
+    let source = |name: &String| Source::read(name, fs::File::open(folder.join(name))?);
+    let read = |name: &String| match source(name) {
+        Ok(source) => {
+            let text = source.map(|s| s.text).map_err(|problem| problem.to_string());
+            Some((name.clone(), text))
+        }
+        // It went between listing and reading.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            let told = format!(
+                "{name}: it can't be read: {error}; let this process read it, or move it out of the folder"
+            );
+            Some((name.clone(), Err(told)))
+        }
+    };
+    names.filter_map(read).collect()
+}
+
+fn sources(texts: &Texts) -> Vec<Source> {
+    let readable = texts.iter().filter_map(|(name, text)| {
+        Some(Source {
+            name: name.clone(),
+            text: text.as_ref().ok()?.clone(),
+        })
+    });
+    readable.collect()
+}
 
 impl Folder {
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            texts: BTreeMap::new(),
+            texts: Arc::default(),
             stamps: BTreeMap::new(),
             good: BTreeMap::new(),
             wishes: BTreeMap::new(),
@@ -53,65 +111,47 @@ impl Folder {
         &self.problems
     }
 
-    /// Whether files came, went or were touched since the last [`Folder::refresh`]. Cheap: names and stamps only.
+    /// Whether files came, went or were touched since the last reading. Cheap: names and stamps only.
     pub fn touched(&self) -> bool {
         stamps(&self.path).is_ok_and(|now| now != self.stamps)
     }
 
-    /// Reads every file again; says whether anything changed.
-    pub fn refresh(&mut self) -> bool {
-        let stamps = match stamps(&self.path) {
-            Ok(stamps) => stamps,
+    /// Reads every file again when it is called, and what they say where any of them changed. That takes as long as
+    /// they are many and large, and may happen anywhere.
+    pub fn reading(&self) -> impl FnOnce() -> Reading + Send + 'static {
+        let path = self.path.clone();
+        let known = self.problems.is_empty().then(|| self.texts.clone());
+        move || Reading::of(&path, known.as_deref())
+    }
+
+    /// Takes what was read for what is wanted; says whether anything changed.
+    pub fn accept(&mut self, reading: Reading) -> bool {
+        let Read {
+            stamps,
+            texts,
+            manifests,
+        } = match reading.0 {
+            Ok(read) => read,
             Err(error) => return self.unreadable(&error),
         };
-        let texts: BTreeMap<String, Result<String, String>> = stamps
-            .keys()
-            .filter_map(|name| match fs::read(self.path.join(name)) {
-                Ok(bytes) => {
-                    let source = Source::of_bytes(name, bytes);
-                    let text = source.map(|s| s.text).map_err(|problem| problem.to_string());
-                    Some((name.clone(), text))
-                }
-                // It went between listing and reading.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => {
-                    let told = format!(
-                        "{name}: it can't be read: {error}; let this process read it, or move it out of the folder"
-                    );
-                    Some((name.clone(), Err(told)))
-                }
-            })
-            .collect();
         self.stamps = stamps;
-        let changed = texts != self.texts || !self.problems.is_empty();
-        if !changed {
+        let Some(manifests) = manifests else {
             return false;
-        }
+        };
         let before = (self.wishes.clone(), self.problems.clone());
         self.texts = texts;
-        self.take_in();
+        self.take_in(manifests);
         before != (self.wishes.clone(), self.problems.clone())
     }
 
-    fn take_in(&mut self) {
-        let sources: Vec<Source> = self
-            .texts
-            .iter()
-            .filter_map(|(name, text)| {
-                Some(Source {
-                    name: name.clone(),
-                    text: text.as_ref().ok()?.clone(),
-                })
-            })
-            .collect();
-        let read = intake::read(&sources);
+    fn take_in(&mut self, read: Manifests) {
         let mut bad: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for problem in &read.problems {
             bad.entry(problem.file.clone())
                 .or_default()
                 .push(problem.to_string());
         }
-        for (name, text) in &self.texts {
+        for (name, text) in &*self.texts {
             if let Err(told) = text {
                 bad.entry(name.clone()).or_default().push(told.clone());
             }
@@ -169,7 +209,7 @@ impl Folder {
             wish.frozen = Some(format!("Nothing is done: {problem}"));
         }
         self.stamps.clear();
-        self.texts.clear();
+        self.texts = Arc::default();
         self.problems = vec![problem];
         true
     }
@@ -211,6 +251,13 @@ fn stamps(folder: &Path) -> io::Result<BTreeMap<String, Stamp>> {
 mod tests {
     use super::*;
     use crate::standalone::support::TempDir;
+
+    impl Folder {
+        fn refresh(&mut self) -> bool {
+            let reading = self.reading();
+            self.accept(reading())
+        }
+    }
 
     fn manifest(name: &str, group: &str) -> String {
         format!(
@@ -279,6 +326,36 @@ mod tests {
         assert_eq!(group(&folder, "web"), "three");
         assert_eq!(frozen(&folder, "web"), None);
         assert!(folder.problems().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_a_broken_one() {
+        let dir = TempDir::new();
+        write(&dir, "web.yaml", &manifest("web", "one"));
+        let mut folder = Folder::new(dir.path());
+        folder.refresh();
+        write(&dir, "web.yaml", &"# no end\n".repeat(1_000_000));
+        assert!(folder.refresh());
+        assert_eq!(
+            folder.problems(),
+            ["web.yaml: is larger than 4 MiB; split it into several files"]
+        );
+        assert_eq!(group(&folder, "web"), "one");
+        assert!(frozen(&folder, "web").is_some());
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_read_once_more() {
+        let dir = TempDir::new();
+        write(&dir, "web.yaml", &manifest("web", "one"));
+        let mut folder = Folder::new(dir.path());
+        let read = folder.reading()();
+        write(&dir, "web.yaml", &manifest("web", "another"));
+        assert!(folder.accept(read));
+        assert_eq!(group(&folder, "web"), "one");
+        assert!(folder.touched());
+        assert!(folder.refresh());
+        assert_eq!(group(&folder, "web"), "another");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::report::metrics::{Metrics, Scene};
 use crate::shell::{AwsConnect, Board, Signals, http, regions};
 use jiff::Timestamp;
 use lock::{Lock, LockError};
-use manifests::Folder;
+use manifests::{Folder, Reading};
 use publish::Publisher;
 use records::FileStore;
 use std::net::SocketAddr;
@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stop::StopFile;
+use tokio::task::JoinHandle;
 
 /// How `evenkeel run` runs.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     pub once: bool,
     pub listen: Option<SocketAddr>,
+    /// What readers of `/metrics` must show.
+    pub metrics_token: Option<http::Token>,
     pub endpoint_url: Option<String>,
     pub clock: AnyClock,
     pub engine: Settings,
@@ -78,6 +81,8 @@ pub enum RunError {
 
 /// Manifests and the stop switch are looked at this often, in real time, while the loop waits.
 const TICK: Duration = Duration::from_secs(1);
+/// A turn waits so long for what the manifests say now, in real time, and goes on with what they said before.
+const READING: Duration = Duration::from_secs(1);
 /// After a signal, a step in hand may take this long to finish (one AWS call's timeout and a little).
 const GRACE: Duration = Duration::from_secs(25);
 
@@ -93,6 +98,9 @@ struct Shell {
     board: Arc<Board>,
     signals: Signals,
     problems_told: Vec<String>,
+    /// The manifests are being read, beside the loop.
+    reading: Option<JoinHandle<Reading>>,
+    read_once: bool,
     _locks: (Lock, Option<Lock>),
 }
 
@@ -143,7 +151,7 @@ impl Shell {
         };
         let clock = Arc::new(options.clock);
         if let Some(address) = options.listen {
-            let (bound, server) = http::serve(address, board.clone())
+            let (bound, server) = http::serve(address, options.metrics_token, board.clone())
                 .await
                 .map_err(|source| RunError::Listen { address, source })?;
             tokio::spawn(server);
@@ -163,13 +171,17 @@ impl Shell {
             board,
             signals,
             problems_told: Vec::new(),
+            reading: None,
+            read_once: false,
             _locks: (lock, to_act),
         })
     }
 
     /// One turn; false when a signal ended it.
     async fn turn(&mut self) -> bool {
-        self.folder.refresh();
+        if !self.read_manifests().await {
+            return false;
+        }
         self.tell_problems();
         self.stopped = self.stop.closed(self.now());
         // What is wanted only now (the owner's tag of a group on which something is planned) is read at once.
@@ -185,6 +197,19 @@ impl Shell {
         }
         self.publish();
         self.act().await
+    }
+
+    /// The first time until they are read; false when a signal ended it.
+    async fn read_manifests(&mut self) -> bool {
+        let patience = if self.read_once { READING } else { Duration::MAX };
+        begin(&mut self.reading, &self.folder);
+        tokio::select! {
+            biased;
+            () = self.signals.heard() => return false,
+            _changed = tokio::time::timeout(patience, read(&mut self.reading, &mut self.folder)) => {}
+        }
+        self.read_once = true;
+        true
     }
 
     /// A step that has begun is finished, unless it takes too long: then its ticket says what is known.
@@ -221,10 +246,18 @@ impl Shell {
                 biased;
                 () = self.signals.heard() => return false,
                 () = &mut sleep => return true,
+                // Only for a reason: a rehearsal's clock waits for us to sleep again.
+                changed = read(&mut self.reading, &mut self.folder), if self.reading.is_some() => {
+                    if changed {
+                        return true;
+                    }
+                }
                 _ = tick.tick() => {
                     self.board.beat();
-                    // Only for a reason: a rehearsal's clock waits for us to sleep again.
-                    if self.folder.touched() || self.stop.closed(self.engine.clock().now()) != self.stopped {
+                    if self.folder.touched() {
+                        begin(&mut self.reading, &self.folder);
+                    }
+                    if self.stop.closed(self.engine.clock().now()) != self.stopped {
                         return true;
                     }
                 }
@@ -281,6 +314,27 @@ impl Shell {
             End::Well
         } else {
             End::Incomplete
+        }
+    }
+}
+
+/// Reads the manifests on a thread of its own, unless they are being read.
+fn begin(reading: &mut Option<JoinHandle<Reading>>, folder: &Folder) {
+    reading.get_or_insert_with(|| tokio::task::spawn_blocking(folder.reading()));
+}
+
+/// Waits until the manifests are read, and takes them for what is wanted; says whether anything changed.
+async fn read(reading: &mut Option<JoinHandle<Reading>>, folder: &mut Folder) -> bool {
+    let Some(handle) = reading else {
+        return false;
+    };
+    let read = handle.await;
+    *reading = None;
+    match read {
+        Ok(read) => folder.accept(read),
+        Err(error) => {
+            tracing::error!(%error, "The manifests could not be read");
+            false
         }
     }
 }

@@ -10,14 +10,16 @@ use crate::report::events::{Event, events, finished};
 use crate::report::metrics::{Metrics, StackSample};
 use crate::report::sample::sample;
 use crate::report::status::{Subject, drawn, status};
+use crate::shell::Output;
 use crate::shell::said::{self, Logged};
 use crate::topology::StackName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How sentences are printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,6 +50,8 @@ pub(super) struct Publisher {
     style: Style,
     metrics: Arc<Metrics>,
     last: BTreeMap<StackName, Published>,
+    /// Standard output takes nothing, and the log said so.
+    mute: AtomicBool,
 }
 
 struct Published {
@@ -76,6 +80,7 @@ impl Publisher {
             style,
             metrics,
             last: BTreeMap::new(),
+            mute: AtomicBool::new(false),
         }
     }
 
@@ -183,8 +188,13 @@ impl Publisher {
             (false, true) => format!("{time}  {who}  ! {what}"),
             (false, false) => format!("{time}  {who}  {what}"),
         };
-        // A reader that went away is no reason to stop.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        let Err(error) = Output::Stdout.line(&line) else {
+            return;
+        };
+        // A reader that went away wishes to hear no more.
+        if error.kind() != ErrorKind::BrokenPipe && !self.mute.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "What happens can't be told on standard output");
+        }
     }
 
     fn write(&self, stack: &StackName, status: &HAStackStatus) -> bool {

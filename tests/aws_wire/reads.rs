@@ -265,6 +265,27 @@ async fn members_of_a_global_datastore_say_so() {
 }
 
 #[tokio::test]
+async fn groups_on_an_outpost_say_so() {
+    const ARN: &str = "arn:aws:outposts:ap-northeast-2:111122223333:outpost/op-1";
+    let world = CLASSIC.replace(
+        "{name: shop-cache,",
+        &format!("{{name: shop-cache, outpost: '{ARN}',"),
+    );
+    let aws = Aws::new(&world).await;
+    let outpost = Manager::Outpost { arn: ARN.into() };
+    let read = aws.read();
+    let group = read.describe_replication_group("carts").await.unwrap();
+    assert_eq!(group.managed_elsewhere, std::slice::from_ref(&outpost));
+    let member = read.describe_cache_cluster(&"carts-001".into()).await.unwrap();
+    assert_eq!(member.outpost.as_deref(), Some(ARN));
+    let subnets = read.describe_cache_subnet_groups(None).await.unwrap();
+    assert_eq!(subnets.items[0].outposts, [ARN.to_owned()].into());
+    let mut observer = aws.observer();
+    observer.survey(&wanted(&["carts"]), &aws.clock()).await.unwrap();
+    assert_eq!(observer.view().groups["carts"].value.managed_elsewhere, [outpost]);
+}
+
+#[tokio::test]
 async fn errors_have_classes_on_every_protocol() {
     let aws = Aws::new(NEXTGEN).await;
     let now = aws.sim.now();
@@ -303,6 +324,67 @@ async fn errors_have_classes_on_every_protocol() {
     assert_eq!(aws.stats.snapshot().total(), 21);
     assert_eq!(aws.sim.calls().len(), 21);
     assert_eq!(aws.stats.snapshot().metrics_requested, 0);
+}
+
+/// A page of which the second half is missing would be a page without its last groups, events or tags.
+#[tokio::test]
+async fn of_an_answer_that_was_cut_off_nothing_is_read() {
+    let groups =
+        ["a", "b", "c"].map(|id| format!("{{id: {id}, shards: ['a:P c:r'], tags: {{owner: {id}}}}}"));
+    let world = CLASSIC.split("replicationGroups:").next().unwrap();
+    let aws = Aws::new(&format!("{world}replicationGroups: [{}]", groups.join(", "))).await;
+    aws.sim.advance(SignedDuration::from_mins(5)).await.unwrap();
+    aws.sim.fail_node("a-0001-001").unwrap();
+    aws.sim.advance(SignedDuration::from_mins(25)).await.unwrap();
+    let now = aws.sim.now();
+    let from = now - SignedDuration::from_mins(30);
+    let arn = "arn:aws:elasticache:ap-northeast-2:111122223333:replicationgroup:a";
+    let question = [MetricQuestion {
+        node: "a-0001-002".into(),
+        metric: Metric::IsMaster,
+    }];
+    let read = aws.read();
+    assert!(read.describe_events(from, now, None).await.unwrap().items.len() >= 3);
+    for percent in 0..100 {
+        aws.fault(&format!("{{id: cut, cut: 0.{percent:02}}}"));
+        let answers = [
+            read.describe_replication_groups(None).await.err(),
+            read.describe_replication_group("a").await.err(),
+            read.describe_cache_clusters(None).await.err(),
+            read.describe_cache_subnet_groups(None).await.err(),
+            read.describe_events(from, now, None).await.err(),
+            read.list_tags_for_resource(arn).await.err(),
+            read.get_caller_identity().await.err(),
+            read.get_metric_data(&question, from, now, None).await.err(),
+        ];
+        for (i, error) in answers.into_iter().enumerate() {
+            let Some(error) = error else {
+                panic!("answer {i}, cut off after {percent} %, was taken for whole");
+            };
+            assert_eq!(
+                (error.class, error.maybe_sent),
+                (ErrorClass::Transient, true),
+                "{i} {percent} %: {error}"
+            );
+        }
+    }
+}
+
+/// Not even that there is no such group.
+#[tokio::test]
+async fn of_a_refusal_that_was_cut_off_nothing_is_read() {
+    let aws = Aws::new(NEXTGEN).await;
+    aws.fault("{cut: 0.9}");
+    let error = aws
+        .read()
+        .describe_replication_group("nothing")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.class, error.code.as_str()),
+        (ErrorClass::Transient, "CutOffAnswer")
+    );
+    assert!(error.advice().unwrap().contains("proxies"));
 }
 
 #[tokio::test]

@@ -74,6 +74,41 @@ fn a_narrow_terminal_gets_short_headings_and_wrapped_text() {
     assert!(longest <= 56, "a line has {longest} columns");
 }
 
+/// Only a single word may be longer than a line.
+#[rstest]
+fn no_terminal_has_to_break_a_line(
+    #[values(
+        "balanced",
+        "primary-skew",
+        "zone-down",
+        "roles-unknown",
+        "single-zone",
+        "many-shards",
+        "missing"
+    )]
+    case: &str,
+) {
+    for width in 24..100 {
+        let text = drawn(case, TWO, 0, Style { color: false, width });
+        let broken = |line: &&str| line.chars().count() > width && line.trim().contains(' ');
+        let broken: Vec<&str> = text.lines().filter(broken).collect();
+        assert!(broken.is_empty(), "{width} columns: {broken:#?}\n{text}");
+        assert!(!text.contains("\n\n\n"), "{width} columns:\n{text}");
+    }
+}
+
+#[test]
+fn on_the_narrowest_terminal_nodes_stand_one_below_the_other() {
+    let narrow = Style {
+        color: false,
+        width: 30,
+    };
+    check_file(
+        "tests/golden/zone-down.narrow.txt",
+        &drawn("zone-down", TWO, 0, narrow),
+    );
+}
+
 #[test]
 fn colours_are_added_and_nothing_else() {
     let colour = Style { color: true, ..PLAIN };

@@ -31,6 +31,12 @@ fn shows(code: FindingCode) -> Scene {
                 stack: "shop".to_owned(),
             }];
         }),
+        FindingCode::OnOutposts => good().with(|s| {
+            s.cache().managed_elsewhere = vec![Manager::Outpost {
+                arn: "arn:aws:outposts:us-west-2:111122223333:outpost/op-1".to_owned(),
+            }];
+        }),
+        FindingCode::NodeInLocalZone => scene("a c", &["a:P us-west-2-lax-1a:r"]),
         FindingCode::NodeOutsideZones => scene("a c d", &["a:P d:r"]).with(|s| {
             s.intent.zones.remove(&"d".into());
         }),

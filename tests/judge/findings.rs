@@ -438,6 +438,38 @@ fn who_else_decides_about_a_resource_is_said() {
 }
 
 #[test]
+fn a_group_on_an_outpost_is_said_and_multi_az_is_not_asked_for() {
+    let scene = scene("a c", &["a:P a:r"]).with(|s| {
+        s.cache().settings.multi_az = Switch::Disabled;
+        s.cache().managed_elsewhere = vec![Manager::Outpost {
+            arn: "arn:aws:outposts:us-west-2:111122223333:outpost/op-1".to_owned(),
+        }];
+    });
+    let found = one(&scene, FindingCode::OnOutposts);
+    assert_eq!(found.severity, Severity::Warning);
+    assert_eq!(
+        found.message,
+        "Replication group cache stands on the Outpost arn:aws:outposts:us-west-2:111122223333:outpost/op-1, where \
+         ElastiCache has no Multi-AZ and no zones to choose from. It is only reported on; for copies in other zones move \
+         it into the region."
+    );
+    assert_eq!(scene.found(FindingCode::MultiAzDisabled), Vec::<String>::new());
+}
+
+#[test]
+fn a_copy_in_a_local_zone_is_named_and_not_told_to_be_listed() {
+    let scene = scene("a c", &["a:P us-west-2-lax-1a:r"]);
+    let found = one(&scene, FindingCode::NodeInLocalZone);
+    assert_eq!(found.subject, "cache-0001-002");
+    assert!(
+        found.message.contains("counted for none of them"),
+        "{}",
+        found.message
+    );
+    assert_eq!(scene.found(FindingCode::NodeOutsideZones), Vec::<String>::new());
+}
+
+#[test]
 fn unmet_objectives_name_the_zones_and_a_loss_meets_none() {
     let scene = scene("a c", &["a:P c:r~3000", "c:P"]).with(|s| {
         s.intent.objectives = Objectives {

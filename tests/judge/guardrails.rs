@@ -192,6 +192,18 @@ fn members_of_a_global_datastore_are_report_only() {
 }
 
 #[test]
+fn a_group_on_an_outpost_is_report_only() {
+    let scene = skewed().with(|s| {
+        s.cache().managed_elsewhere = vec![Manager::Outpost {
+            arn: "arn:aws:outposts:us-west-2:111122223333:outpost/op-1".to_owned(),
+        }];
+    });
+    for action in [add("0001", "a"), move_primary("0001"), enable_multi_az()] {
+        assert_eq!(scene.held_by(&action), [Guardrail::Ownership], "{}", action.id);
+    }
+}
+
+#[test]
 fn settings_of_what_cloudformation_owns_are_report_only_and_its_nodes_are_not() {
     let scene = skewed().with(|s| {
         s.cache().managed_elsewhere = vec![Manager::CloudFormation {

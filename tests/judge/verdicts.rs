@@ -34,6 +34,36 @@ fn a_zone_is_survived_when_every_shard_keeps_a_copy_that_aws_would_promote() {
 }
 
 #[test]
+fn a_copy_in_a_local_zone_goes_with_whichever_zone_is_lost() {
+    const LAX: &str = "us-west-2-lax-1a";
+    let table = [
+        // shards, verdict without a, without c, without the Local Zone
+        ("a:P us-west-2-lax-1a:r", Lost, Survives, Survives),
+        ("us-west-2-lax-1a:P a:r", Lost, Survives, Survives),
+        ("us-west-2-lax-1a:P us-west-2-lax-1b:r", Lost, Lost, Lost),
+        ("a:P c:r us-west-2-lax-1a:r", Survives, Survives, Survives),
+        (
+            "us-west-2-lax-1a:P! us-west-2-lax-1b:r! a:r",
+            Lost,
+            Survives,
+            Survives,
+        ),
+    ];
+    for (shard, without_a, without_c, without_lax) in table {
+        let scene = scene("a c", &[shard]);
+        assert_eq!(scene.verdict("a").verdict, without_a, "{shard} without a");
+        assert_eq!(scene.verdict("c").verdict, without_c, "{shard} without c");
+        if shard.contains(&format!("{LAX}:")) {
+            assert_eq!(
+                scene.verdict(LAX).verdict,
+                without_lax,
+                "{shard} without the Local Zone"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_zone_outside_the_spec_in_which_nodes_stand_is_judged_too() {
     let scene = scene("a b c", &["c:P a:r", "c:P"]).with(|s| {
         s.intent.zones.remove(&"c".into());

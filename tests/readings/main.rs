@@ -200,6 +200,7 @@ async fn the_second_failback_waits_for_the_first_to_recover(#[case] reading: &st
     "faults: [{probability: 0.15, throttle: true}, {probability: 0.1, error: {code: InternalFailure}}, \
      {probability: 0.05, error: {code: ServiceUnavailable}}, {probability: 0.03, resetBefore: true}]"
 )]
+#[case::a_third_of_all_answers_cut_off("faults: [{probability: 0.33, cut: 0.6}]")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_is_lived_through_over_a_rough_network(#[case] faults: &str) {
     let rig: Rig<Standalone> =

@@ -2,9 +2,9 @@
 
 use super::rig::{
     LoopUnderTest, Rig, condition, condition_message, healthy_and_balanced, hold_reason, holding, hours,
-    planned,
+    minutes, planned,
 };
-use super::worlds::{Mode, skewed_manifest, skewed_world};
+use super::worlds::{Mode, manifest, skewed_manifest, skewed_world, world};
 
 async fn settled<L: LoopUnderTest>(mode: Mode, world: &str) -> Rig<L> {
     let rig: Rig<L> = Rig::with(world, &skewed_manifest(mode, "", "")).await;
@@ -49,6 +49,51 @@ pub async fn a_member_of_a_global_datastore_is_report_only<L: LoopUnderTest>(mod
                 .contains("sessions is the primary member of Global Datastore gd-1. It is only reported on")
         );
     }
+}
+
+pub async fn a_group_on_an_outpost_is_report_only<L: LoopUnderTest>(mode: Mode) {
+    const ARN: &str = "arn:aws:outposts:ap-northeast-2:111122223333:outpost/op-1";
+    let world = skewed_world(mode, "")
+        .replace(
+            "  - name: shop-cache\n",
+            &format!("  - name: shop-cache\n    outpost: {ARN}\n"),
+        )
+        .replace("    clusterMode:", "    multiAz: false\n    clusterMode:");
+    let rig: Rig<L> = settled(mode, &world).await;
+    let status = rig.status().await;
+    assert_eq!(planned(&status), Vec::<String>::new());
+    let told = condition_message(&status, "Balanced");
+    assert!(told.contains(&format!("stands on the Outpost {ARN}")), "{told}");
+    assert!(rig.lut.log().contains("OnOutposts"), "the log names the finding");
+}
+
+/// It looks like a second zone, and may be lost together with the first.
+pub async fn a_copy_in_a_local_zone_is_not_relied_on_and_replaced<L: LoopUnderTest>(mode: Mode) {
+    const LOCAL: &str = "ap-northeast-2-icn-1a";
+    let shard = format!("a:P {LOCAL}:r");
+    let world = world(mode, &["a", "c"], &[&shard], "")
+        .replace("zones:\n", &format!("zones:\n  {LOCAL}: apne2-icn1-az1\n"))
+        .replace("zones: [", &format!("zones: [{LOCAL}, "));
+    let mut rig: Rig<L> = Rig::new(&world).await;
+    rig.lut
+        .apply("shop", &manifest(&["a", "c"], 1, "  mode: Observe\n"))
+        .await;
+    rig.lut.start().await;
+    rig.run_for(minutes(10)).await;
+    let status = rig.status().await;
+    assert_eq!(condition(&status, "ZoneRedundant"), "False");
+    let told = condition_message(&status, "ZoneRedundant");
+    assert!(told.contains("no healthy copy outside ap-northeast-2a"), "{told}");
+    assert!(
+        rig.lut.log().contains("NodeInLocalZone"),
+        "the log names the finding"
+    );
+    rig.lut.apply("shop", &manifest(&["a", "c"], 1, "")).await;
+    rig.run_until("balanced", hours(6), healthy_and_balanced).await;
+    assert_eq!(
+        rig.zones_of_healthy("0001"),
+        ["ap-northeast-2a", "ap-northeast-2c"]
+    );
 }
 
 pub async fn access_denied_is_told_and_is_not_absence<L: LoopUnderTest>(mode: Mode) {

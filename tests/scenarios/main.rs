@@ -108,6 +108,7 @@ standalone! {
     rough_network {
         half_of_all_calls_throttled_some_5xx_it_converges_within_its_budget in enabled and disabled,
         a_reset_after_the_change_is_never_sent_again in enabled and disabled,
+        answers_cut_off_in_the_midst_are_told_and_are_no_absence in enabled and disabled,
         cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done in enabled and disabled,
     }
     unwilling_aws {
@@ -138,6 +139,8 @@ standalone! {
         a_missing_group_is_reported in enabled and disabled,
         a_group_being_created_is_waited_for in enabled and disabled,
         a_member_of_a_global_datastore_is_report_only in enabled and disabled,
+        a_group_on_an_outpost_is_report_only in enabled and disabled,
+        a_copy_in_a_local_zone_is_not_relied_on_and_replaced in enabled and disabled,
         access_denied_is_told_and_is_not_absence in enabled and disabled,
         an_aws_that_never_answered_is_not_ready_and_no_failure_either in enabled and disabled,
         unknown_roles_forbid_moving_primaries,

@@ -1,6 +1,6 @@
-//! Throttling, 5xx, resets after the change, a blind CloudWatch.
+//! Throttling, 5xx, resets after the change, answers that are cut off, a blind CloudWatch.
 
-use super::rig::{LoopUnderTest, Rig, condition, healthy_and_balanced, hours, minutes};
+use super::rig::{LoopUnderTest, Rig, condition, condition_message, healthy_and_balanced, hours, minutes};
 use super::worlds::{Mode, manifest, skewed_manifest, skewed_world, world};
 use std::collections::BTreeMap;
 
@@ -46,6 +46,29 @@ pub async fn a_reset_after_the_change_is_never_sent_again<L: LoopUnderTest>(mode
     rig.run_until("balanced", hours(6), healthy_and_balanced).await;
     rig.run_for(hours(2)).await;
     assert_eq!(rig.mutation_names(), ["TestFailover"]);
+}
+
+pub async fn answers_cut_off_in_the_midst_are_told_and_are_no_absence<L: LoopUnderTest>(mode: Mode) {
+    let mut rig: Rig<L> = Rig::new(&three_zones(mode)).await;
+    // Cut there, the list of groups closes with none in it, and that of events with the first ones.
+    rig.fault("{operation: DescribeReplicationGroups, cut: 0.1}");
+    rig.lut.apply("shop", &manifest(&["a", "b", "c"], 1, "")).await;
+    rig.lut.start().await;
+    rig.run_for(minutes(10)).await;
+    let status = rig.status().await;
+    assert_ne!(status["components"][0]["status"], "Missing");
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
+    let told = condition_message(&status, "Ready");
+    assert!(told.contains("the answer ends before its end"), "{told}");
+    rig.sim.clear_faults();
+    rig.run_until("read", minutes(30), healthy_and_balanced).await;
+    rig.fault("{operation: DescribeEvents, cut: 0.7}");
+    rig.run_for(minutes(30)).await;
+    let status = rig.status().await;
+    assert_eq!(condition(&status, "ZoneRedundant"), "Unknown");
+    let told = condition_message(&status, "ZoneRedundant");
+    assert!(told.contains("the answer ends before its end"), "{told}");
+    assert_eq!(rig.mutation_names(), Vec::<String>::new());
 }
 
 pub async fn cloudwatch_blind_for_an_hour_nothing_is_impaired_and_nothing_done<L: LoopUnderTest>(mode: Mode) {

@@ -3,8 +3,10 @@
 use super::rehearsal::{Rehearsal, minutes};
 use super::{TWO_ZONES, manifest};
 use evenkeel::clock::Stopwatch;
+use rstest::rstest;
 use std::fs;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 
 async fn running() -> Rehearsal {
     let mut r = Rehearsal::new(TWO_ZONES).await;
@@ -130,6 +132,115 @@ async fn on_a_full_disk_nothing_is_done_and_the_record_stays_as_it_was() {
     r.pass_until(minutes(60), "balanced once there is room", |r| r.balanced("web"))
         .await;
     assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_log_the_work_goes_on_and_what_was_lost_is_counted() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let unread = || std::io::pipe().unwrap().1;
+    for log in [std::process::Stdio::from(full()), unread().into()] {
+        let skewed = TWO_ZONES.replace(r#""a:P c:r", "c:P a:r""#, r#""c:P a:r", "c:P a:r""#);
+        let mut r = Rehearsal::new(&skewed).await;
+        r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+        r.start_logging_to(log, &["--listen", "127.0.0.1:0", "--log", "debug"]);
+        r.pass(minutes(2)).await;
+        r.pass_until(minutes(120), "balanced", |r| r.balanced("web"))
+            .await;
+        assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+        let metrics = r.page("/metrics").await;
+        let lost = metrics
+            .lines()
+            .find_map(|l| l.strip_prefix("evenkeel_lines_lost_total{output=\"stderr\"} "))
+            .unwrap_or_else(|| panic!("{metrics}"));
+        assert!(lost.parse::<u64>().unwrap() > 10, "{lost}");
+        assert_eq!(r.signal("-TERM").await.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_told_is_logged_once_and_stops_nothing() {
+    let r = Rehearsal::new(TWO_ZONES).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = r.run_telling(full, &["--once", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = log.matches("can't be told on standard output").count();
+    assert_eq!(told, 1, "{log}");
+    assert!(log.contains("No space left on device"), "{log}");
+    let output = r.run_telling(std::io::pipe().unwrap().1, &["--once"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// Neither what is too large to be read nor what takes long to be read.
+#[rstest]
+#[case::too_large(1, 50, Some("is larger than 4 MiB; split it into several files"))]
+#[case::large(12, 3, None)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_manifest_holds_nothing_up(
+    #[case] files: usize,
+    #[case] megabytes: usize,
+    #[case] problem: Option<&str>,
+) {
+    let mut r = running().await;
+    // Each of a stack that nobody else knows, with more notes than anybody reads.
+    let notes: String = (0..megabytes << 15)
+        .map(|i| format!("x{i:07}: \"{i:018}\", "))
+        .collect();
+    for i in 0..files {
+        let text = manifest("Observe", &["a", "c"])
+            .replace(
+                "{name: web}",
+                &format!("{{name: large-{i}, annotations: {{{notes}}}}}"),
+            )
+            .replace(
+                "replicationGroup: sessions",
+                &format!("replicationGroup: other-{i}"),
+            );
+        r.apply(&format!("large-{i}.yaml"), &text);
+    }
+    let mark = r.sim.calls().len();
+    let since = Stopwatch::start();
+    r.pass(minutes(3)).await;
+    if let Some(problem) = problem {
+        r.until("the problem", || r.printed("out").contains(problem))
+            .await;
+        r.apply("web.yaml", &manifest("Approve", &["a", "c"]));
+        r.until("the new mode", || {
+            r.status("web")["effective"]["mode"] == "Approve"
+        })
+        .await;
+    }
+    assert!(r.sim.calls().len() - mark >= 6, "AWS was asked meanwhile");
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        since.elapsed()
+    );
+}
+
+/// More connections that say nothing than the process may have file descriptors.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_say_nothing_take_nothing_from_the_work() {
+    let skewed = TWO_ZONES.replace(r#""a:P c:r", "c:P a:r""#, r#""c:P a:r", "c:P a:r""#);
+    let mut r = Rehearsal::new(&skewed).await;
+    r.apply("web.yaml", &manifest("Enforce", &["a", "c"]));
+    r.start_with_descriptors(256, &["--listen", "127.0.0.1:0"]);
+    r.pass(minutes(2)).await;
+    let address = r.address().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        // The first ones were closed by then.
+        let _half = stream.write_all(b"GET /metrics HTTP/1.1\r\n").await;
+        silent.push(stream);
+    }
+    let health = tokio::time::timeout(Duration::from_secs(5), r.page("/healthz")).await;
+    assert!(health.expect("a probe waits no longer").ends_with("ok\n"));
+    r.pass_until(minutes(120), "balanced", |r| r.balanced("web"))
+        .await;
+    assert_eq!(r.change_names(), ["TestFailover"], "{}", r.story());
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread")]

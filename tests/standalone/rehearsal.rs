@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A simulated AWS and a folder of manifests.
 pub struct Rehearsal {
@@ -95,38 +96,89 @@ impl Rehearsal {
     }
 
     fn on_a_full_disk(&self) -> Command {
+        let mut full = self.limited("trap '' XFSZ; ulimit -f 0");
+        full.stdout(Stdio::null()).stderr(Stdio::null());
+        full
+    }
+
+    /// Starts the loop with so many file descriptors at most.
+    pub fn start_with_descriptors(&mut self, most: u32, arguments: &[&str]) {
+        assert!(self.child.is_none(), "one loop at a time");
+        self.starts += 1;
+        let log = |kind: &str| fs::File::create(self.log(kind)).unwrap();
+        let mut command = self.limited(&format!("ulimit -n {most}"));
+        command.args(arguments).stdout(log("out")).stderr(log("err"));
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    /// The command as a shell's, which limits itself first.
+    fn limited(&self, limit: &str) -> Command {
         let plain = self.command();
-        let mut full = Command::new("sh");
-        full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"])
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &format!("{limit}; exec \"$@\""), "sh"])
             .arg(plain.get_program())
             .args(plain.get_args())
             .env_clear()
             .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        full
+            .stdin(Stdio::null());
+        limited
     }
 
     pub fn start_with(&mut self, arguments: &[&str]) {
-        assert!(self.child.is_none(), "one loop at a time");
         self.starts += 1;
-        let log = |kind: &str| fs::File::create(self.log(kind)).unwrap();
+        let log = fs::File::create(self.log("err")).unwrap();
+        self.start_logging_to(log, arguments);
+    }
+
+    /// Starts the loop with its log there instead of in `err-<n>.log`.
+    pub fn start_logging_to(&mut self, log: impl Into<Stdio>, arguments: &[&str]) {
+        assert!(self.child.is_none(), "one loop at a time");
         let child = self
             .command()
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(log("out"))
-            .stderr(log("err"))
+            .stdout(fs::File::create(self.log("out")).unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    /// Where the loop listens that was started with `--listen 127.0.0.1:0`.
+    pub async fn address(&self) -> String {
+        let address = || {
+            let out = self.printed("out");
+            let (_, after) = out.split_once("listening on http://")?;
+            Some(after.lines().next()?.to_owned())
+        };
+        self.until("it listens", || address().is_some()).await;
+        address().unwrap()
+    }
+
+    /// A page of it.
+    pub async fn page(&self, path: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(self.address().await)
+            .await
+            .unwrap();
+        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     /// Runs the command to its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = tokio::process::Command::from(self.command());
         command.args(arguments).output().await.unwrap()
+    }
+
+    /// The same, with standard output there.
+    pub async fn run_telling(&self, out: impl Into<Stdio>, arguments: &[&str]) -> std::process::Output {
+        let mut command = tokio::process::Command::from(self.command());
+        command.args(arguments).stdout(out).stderr(Stdio::piped());
+        command.spawn().unwrap().wait_with_output().await.unwrap()
     }
 
     /// The same, without the right to act.
@@ -188,11 +240,7 @@ impl Rehearsal {
         }
         if let Some(child) = &mut self.child {
             let ended = child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "the loop ended: {ended:?}\n{}",
-                self.printed("err")
-            );
+            assert!(ended.is_none(), "the loop ended: {ended:?}\n{}", self.story());
         }
     }
 

@@ -43,7 +43,7 @@ impl Story {
         let disabled = dice.one_in(4);
         let min = if zones.len() == 3 && dice.one_in(4) { 2 } else { 1 };
         let groups = ["sessions", "carts"];
-        let groups = &groups[..1 + usize::from(dice.one_in(3))];
+        let groups = &groups[..=usize::from(dice.one_in(3))];
         let shards: Vec<Vec<String>> = groups
             .iter()
             .map(|_| draw_shards(&mut dice, zones, disabled, min))
@@ -56,7 +56,7 @@ impl Story {
             *dice.pick(&["Approve", "Observe"])
         };
         let calm_after = 300;
-        let mut events: Vec<(i64, Event)> = (0..1 + dice.below(6))
+        let mut events: Vec<(i64, Event)> = (0..=dice.below(6))
             .map(|_| {
                 let at = 20 + i64::try_from(dice.below(200)).unwrap_or_default();
                 (at, draw_event(&mut dice, zones, groups, &shards, disabled))

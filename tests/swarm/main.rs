@@ -82,7 +82,7 @@ fn whatever_happens_nothing_wrong_is_done_and_in_the_end_the_stack_is_whole() {
                     }
                     let mut lives = lives.lock().unwrap_or_else(PoisonError::into_inner);
                     lives.push((seed, life));
-                    if lives.len() % 100 == 0 {
+                    if lives.len().is_multiple_of(100) {
                         println!("{} of {} seeds", lives.len(), last - first + 1);
                     }
                 }

@@ -52,6 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 --installation: installation
 --namespace: watchNamespaces
 --listen: listen.address and listen.port
+--metrics-token-file: listen.tokenSecret
 --lease-namespace: the release's namespace
 --lease-name: leaderElection.leaseName
 --lease-seconds: leaderElection.leaseSeconds

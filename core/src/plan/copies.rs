@@ -3,7 +3,7 @@
 //! - *Stranded*: not healthy, in a zone that is Impaired. AWS rebuilds it only there, when the zone is back.
 //! - *Missing*: Down in a continuously Impaired zone for `replaceAfter`. A lone dead node in a healthy zone is AWS's
 //!   to rebuild and never missing.
-//! - *Eligible zone* for a new copy of a shard: in the spec and in the subnet group, Healthy, and holding no member
+//! - *Eligible zone* for a new copy of a shard: an Availability Zone in the spec and in the subnet group, Healthy, and holding no member
 //!   of that shard, not even a Down or Creating one.
 //! - *Open addition*: a node that we added while the member that it replaces still stands.
 //! - *Target count*: the greater of 1 + `minReplicasPerShard` and the members now less open additions.
@@ -42,6 +42,7 @@ pub fn eligible_zones(
     intent
         .zones
         .keys()
+        .filter(|z| z.is_availability_zone())
         .filter(|z| component.settings.subnet_zones.contains(*z))
         .filter(|z| topology.zone_state(z) == ZoneState::Healthy)
         .filter(|z| shard.nodes.values().all(|n| n.zone != **z))

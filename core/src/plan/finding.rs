@@ -43,8 +43,12 @@ pub enum FindingCode {
     /// Half or more of a cluster-mode-enabled group's primaries stand in one zone.
     FailoverMayBeSlow,
     ManagedElsewhere,
+    /// Nodes stand on an AWS Outpost.
+    OnOutposts,
     /// A copy stands in a zone that the spec does not list.
     NodeOutsideZones,
+    /// A copy stands in a Local Zone or Wavelength Zone.
+    NodeInLocalZone,
     NodeSkew,
     PrimarySkew,
     PrimaryOutOfPreferredZone,
@@ -69,7 +73,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code, in order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::SingleZone,
         Self::ZoneMissing,
         Self::MultiAzDisabled,
@@ -79,7 +83,9 @@ impl FindingCode {
         Self::ReplicaStranded,
         Self::FailoverMayBeSlow,
         Self::ManagedElsewhere,
+        Self::OnOutposts,
         Self::NodeOutsideZones,
+        Self::NodeInLocalZone,
         Self::NodeSkew,
         Self::PrimarySkew,
         Self::PrimaryOutOfPreferredZone,

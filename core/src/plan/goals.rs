@@ -2,7 +2,7 @@
 //!
 //! | goal | violations |
 //! |---|---|
-//! | 1 | shards whose copies stand in fewer than two zones (a single copy is accepted where the minimum is 0), plus 1 each for automatic failover and Multi-AZ off where every shard could have them |
+//! | 1 | shards whose copies stand in fewer than two zones, Local Zones not counted (a single copy is accepted where the minimum is 0), plus 1 each for automatic failover and Multi-AZ off where every shard could have them |
 //! | 2 | copies short of the target count, over all shards |
 //! | 3 | copies outside the spec's zones, primaries there (once more), and copies of a shard beyond the first in a zone |
 //! | 4 | nodes that would have to stand elsewhere for their skew to be within the limit ([`super::place::spread`]) |
@@ -88,7 +88,8 @@ pub fn of_shard(ground: &Ground<'_>, members: &[Member]) -> ShardViolations {
     let outside = members.iter().filter(|m| !inside(m)).count();
     let together = members.len() - outside - zones_of(members, inside);
     let primary_outside = primary(members).is_some_and(|p| !inside(p));
-    let alone = zones_of(members, |m| !m.missing) < 2 && !accepted_alone(members, ground.min_count);
+    let counts = |m: &Member| !m.missing && ground.place(m.zone).fails_alone;
+    let alone = zones_of(members, counts) < 2 && !accepted_alone(members, ground.min_count);
     ShardViolations {
         survivable: i64::from(alone),
         complete: (target - count(standing(members))).max(0),

@@ -4,7 +4,7 @@
 //! ([`super::order`]) and into words ([`super::why`]).
 //!
 //! Nothing is planned for a component whose description is missing or contradicts itself (not found, being created or
-//! deleted, no shards, members that don't add up), nor for a member of a Global Datastore. What CloudFormation owns
+//! deleted, no shards, members that don't add up), nor for a member of a Global Datastore or nodes on an Outpost. What CloudFormation owns
 //! keeps its settings.
 
 use super::goals::Violations;
@@ -53,11 +53,7 @@ pub fn propose(input: &Input<'_>) -> Proposal {
         ground.can_move |= settings.automatic_failover;
         let placement = place(&ground);
         balanced = both(balanced, is_balanced(&ground, &placement));
-        if component
-            .managed_elsewhere
-            .iter()
-            .any(|m| matches!(m, Manager::GlobalDatastore { .. }))
-        {
+        if component.managed_elsewhere.iter().any(Manager::forbids_all) {
             continue;
         }
         plans.push(Plan::new(component, ground, settings, placement));

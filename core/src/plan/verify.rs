@@ -10,8 +10,8 @@
 //!   ours has replaced. Never a primary, never anybody else's node.
 //! - **Redundancy**: no settled state is worse than the one before. No shard has fewer healthy copies, or has them in
 //!   fewer zones, than before (or than it wants), and goals 1 to 3 are as well met.
-//! - **Place**: a copy goes into a zone of the spec that the subnet group reaches, that is Healthy, and in which no
-//!   other copy of the shard stands; a shard has at most six members and at most one copy too many.
+//! - **Place**: a copy goes into an Availability Zone of the spec that the subnet group reaches, that is Healthy, and in
+//!   which no other copy of the shard stands; a shard has at most six members and at most one copy too many.
 //! - **Winner**: whoever wins a failover, every copy of the shard was healthy, and the primary ends in a Healthy zone,
 //!   never further outside the spec than it was.
 //! - **Order**: what adds redundancy comes before what disrupts; a primary moves once.
@@ -288,7 +288,8 @@ impl Site<'_, '_> {
 
     fn place(&self, before: &Copies, zone: &ZoneName, fault: &mut impl FnMut(Rule, String)) {
         let reached = self.component.settings.subnet_zones.contains(zone);
-        if !self.in_spec(zone) || !reached || !self.is_healthy(zone) {
+        let proper = zone.is_availability_zone() && self.in_spec(zone);
+        if !proper || !reached || !self.is_healthy(zone) {
             fault(
                 Rule::Place,
                 format!("{zone} is not a healthy zone of the spec that the subnet group reaches"),
@@ -310,7 +311,7 @@ impl Site<'_, '_> {
                 (|copies| healthy(copies).count()) as fn(&Copies) -> usize,
             ),
             ("zones with a healthy copy", |copies| {
-                distinct(healthy(copies).map(|c| &c.zone))
+                distinct(counted(healthy(copies).map(|c| &c.zone)))
             }),
         ] {
             let (then, now) = (count(before), count(after));
@@ -340,7 +341,7 @@ impl Site<'_, '_> {
         let inside = || copies.values().map(|c| &c.zone).filter(|z| self.in_spec(z));
         let primary_outside = primary(copies).is_some_and(|p| !self.in_spec(&p.zone));
         [
-            usize::from(distinct(standing().map(|c| &c.zone)) < 2 && !alone),
+            usize::from(distinct(counted(standing().map(|c| &c.zone))) < 2 && !alone),
             self.wanted(copies).saturating_sub(standing().count()),
             copies.len() - distinct(inside()) + usize::from(primary_outside),
         ]
@@ -369,6 +370,11 @@ impl Site<'_, '_> {
         }
         replicas().map(|(id, _)| id.clone()).collect()
     }
+}
+
+/// Those that fail by themselves: a Local Zone may go with any of them.
+fn counted<'z>(zones: impl Iterator<Item = &'z ZoneName>) -> impl Iterator<Item = &'z ZoneName> {
+    zones.filter(|zone| zone.is_availability_zone())
 }
 
 fn removal(before: &Copies, node: &NodeId, fault: &mut impl FnMut(Rule, String)) {
@@ -431,7 +437,6 @@ fn forbidden(input: &Input<'_>, action: &Action, component: &Component) -> Vec<S
     let (intent, fleet) = (input.intent, input.fleet);
     let acting = matches!(input.purpose, Purpose::Act { .. });
     let policy = effective_policy(intent, action.kind.action_type());
-    let global = |m: &Manager| matches!(m, Manager::GlobalDatastore { .. });
     let wrong = [
         (intent.annotations.paused, "the stack is paused"),
         (fleet.stop.is_some(), "everything is stopped"),
@@ -450,8 +455,8 @@ fn forbidden(input: &Input<'_>, action: &Action, component: &Component) -> Vec<S
             "an older stack decides about the resource",
         ),
         (
-            component.managed_elsewhere.iter().any(global),
-            "a Global Datastore decides about the resource",
+            component.managed_elsewhere.iter().any(Manager::forbids_all),
+            "the resource is only reported on",
         ),
         (
             !component.gaps.is_empty() || !component.members_match,

@@ -53,10 +53,14 @@ fn addition(plan: &Plan<'_>, shard: usize, zone: u8, replaces: Option<u8>) -> St
 fn relocation(plan: &Plan<'_>, shard: usize) -> String {
     let ground = &plan.ground;
     let id = ground.shards[shard].0;
-    let before = goals::of_shard(ground, &ground.cells[shard].members);
+    let members = &ground.cells[shard].members;
+    let before = goals::of_shard(ground, members);
     let after = plan.placement.chosen[shard].ends;
     let nodes = |v: &goals::Violations| v.nodes_spread;
-    if after.survivable < before.survivable {
+    let all_alone = members.iter().all(|m| ground.place(m.zone).fails_alone);
+    if after.survivable < before.survivable && !all_alone {
+        format!("Shard {id} has copies in fewer than two Availability Zones, Local Zones not counted")
+    } else if after.survivable < before.survivable {
         format!("All copies of shard {id} stand in one zone")
     } else if after.apart < before.apart {
         format!("Shard {id} has copies outside the stack's zones or two in one zone")

@@ -63,7 +63,7 @@ pub struct Component {
     /// False when AWS's list of members and the nodes listed in the shards disagree: a change is half done.
     pub members_match: bool,
     pub owner: Owner,
-    /// Who else decides about this resource; such resources are report-only (in whole or for settings).
+    /// Why this resource is report-only, in whole or for settings: who else decides about it, or what it stands on.
     pub managed_elsewhere: Vec<Manager>,
     /// The weekly windows in which AWS may patch the resource, in UTC.
     pub maintenance_windows: Vec<WeeklyWindow>,
@@ -252,13 +252,26 @@ pub enum Owner {
     Unreadable(String),
 }
 
-/// Who else decides about a resource.
+/// Why a resource is report-only, in whole or for its settings.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Manager {
     /// A member of a Global Datastore: everything is report-only.
     GlobalDatastore { id: String, role: String },
     /// Owned by a CloudFormation stack: its settings are report-only.
     CloudFormation { stack: String },
+    /// Its nodes stand on an AWS Outpost: everything is report-only. ElastiCache has neither Multi-AZ there nor zones to
+    /// choose from (ElastiCache User Guide, "Using Outposts").
+    Outpost { arn: String },
+}
+
+impl Manager {
+    /// Not the settings alone: everything is report-only.
+    pub fn forbids_all(&self) -> bool {
+        match self {
+            Self::GlobalDatastore { .. } | Self::Outpost { .. } => true,
+            Self::CloudFormation { .. } => false,
+        }
+    }
 }
 
 /// A weekly window in UTC, as AWS writes `sun:23:00-mon:01:30`; minutes since Monday 00:00.

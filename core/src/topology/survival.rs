@@ -6,6 +6,9 @@
 //! that is gone. So a shard survives a zone when its healthy primary stands elsewhere, or when a healthy copy stands
 //! elsewhere and automatic failover is on.
 //!
+//! A copy in a Local Zone stands in no zone's way: it hangs on one of the region's zones, nobody tells on which, so each of
+//! them may take it along.
+//!
 //! Where roles are unknown, every node that may be the primary is tried: if all answers agree, the answer is known.
 //! Where claims contradict each other, each claimant is tried as the primary *with all others dead*: a metric that goes
 //! on after its node's death, or a primary that was cut off, looks just like a second primary. Examples, with automatic
@@ -145,11 +148,11 @@ fn possible_primaries(shard: &Shard) -> impl Iterator<Item = (&NodeId, &Node)> {
 }
 
 fn fate_if_primary(shard: &Shard, zone: &ZoneName, failover: Switch, id: &NodeId, primary: &Node) -> Fate {
-    if primary.zone != *zone && primary.health == Health::Healthy {
+    if outlives(primary, zone) && primary.health == Health::Healthy {
         return Fate::Keeps;
     }
     let promotion = promotion(shard, zone, failover, id);
-    if primary.zone != *zone && primary.health == Health::Unknown && promotion != Fate::Promotes {
+    if outlives(primary, zone) && primary.health == Health::Unknown && promotion != Fate::Promotes {
         return Fate::HealthDecides;
     }
     promotion
@@ -161,7 +164,7 @@ fn promotion(shard: &Shard, zone: &ZoneName, failover: Switch, primary: &NodeId)
         shard
             .nodes
             .iter()
-            .any(|(id, n)| id != primary && n.zone != *zone && n.health == health)
+            .any(|(id, n)| id != primary && outlives(n, zone) && n.health == health)
     };
     let (certain, perhaps) = (left(Health::Healthy), left(Health::Unknown));
     match failover {
@@ -173,12 +176,17 @@ fn promotion(shard: &Shard, zone: &ZoneName, failover: Switch, primary: &NodeId)
     }
 }
 
+/// The loss of `zone` doesn't reach this node.
+fn outlives(node: &Node, zone: &ZoneName) -> bool {
+    node.zone != *zone && node.zone.is_availability_zone()
+}
+
 /// The lag of the copy that AWS would promote (the least of the known lags of the healthy copies outside `zone`);
 /// `None` when no lag is known.
 pub fn heir_lag(shard: &Shard, zone: &ZoneName) -> Option<SignedDuration> {
     shard
         .healthy()
-        .filter(|(_, n)| n.zone != *zone && n.role != Role::Primary)
+        .filter(|(_, n)| outlives(n, zone) && n.role != Role::Primary)
         .filter_map(|(_, n)| n.lag)
         .min()
 }

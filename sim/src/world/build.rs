@@ -83,6 +83,7 @@ impl World {
         let group = SubnetGroup {
             description: spec.name.clone(),
             subnets,
+            outpost: spec.outpost.clone(),
             tags: BTreeMap::new(),
         };
         self.stores
@@ -275,8 +276,11 @@ impl World {
             durability: spec.durability,
             ..Echo::usual(&engine, spec.cluster_mode)
         };
+        let subnet_group = self.subnet_group_of(spec, &key.place)?;
+        let store = self.stores.get(&key.place);
+        let outpost = store.and_then(|s| s.subnet_groups.get(&subnet_group)?.outpost.clone());
         Ok(NewGroup {
-            subnet_group: self.subnet_group_of(spec, &key.place)?,
+            subnet_group,
             key,
             description: spec.description.clone().unwrap_or_else(|| spec.id.clone()),
             mode: spec.cluster_mode,
@@ -286,7 +290,7 @@ impl World {
             tags: spec.tags.clone(),
             window,
             global: spec.global.clone(),
-            echo,
+            echo: Echo { outpost, ..echo },
         })
     }
 
@@ -369,9 +373,13 @@ impl World {
     }
 }
 
-/// `ap-northeast-2a` → `ap-northeast-2`.
+/// `ap-northeast-2a` → `ap-northeast-2`; of a Local Zone, `us-west-2-lax-1a` → `us-west-2`. A region ends with the first
+/// number.
 fn region_of(zone: &str) -> String {
-    zone.trim_end_matches(|c: char| c.is_ascii_lowercase()).to_owned()
+    let digit = |c: char| c.is_ascii_digit();
+    let start = zone.find(digit).unwrap_or(zone.len());
+    let number = zone[start..].chars().take_while(|c| digit(*c)).count();
+    zone[..start + number].to_owned()
 }
 
 impl Echo {
@@ -402,6 +410,7 @@ impl Echo {
             notification_topic: None,
             network_type: "ipv4".to_owned(),
             ip_discovery: "ipv4".to_owned(),
+            outpost: None,
         }
     }
 }

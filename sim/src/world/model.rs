@@ -50,6 +50,8 @@ pub struct SubnetGroup {
     pub description: String,
     /// Subnet id → zone name.
     pub subnets: BTreeMap<String, String>,
+    /// ARN of the Outpost that holds them.
+    pub outpost: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -399,6 +401,8 @@ pub struct Echo {
     pub ip_discovery: String,
     /// Durability, if it is shown.
     pub durability: Option<super::spec::DurabilitySpec>,
+    /// ARN of the Outpost on which its nodes stand.
+    pub outpost: Option<String>,
 }
 
 impl Group {

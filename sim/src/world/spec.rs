@@ -28,7 +28,7 @@ pub struct WorldSpec {
     pub roles: BTreeMap<String, RoleSpec>,
     /// Whose (`default`, account, access key, role's ARN) → IAM policies; without any everything is allowed.
     pub policies: PolicySpecs,
-    /// Zone name → zone id. The region is the name without its last letter.
+    /// Zone name → zone id. The region is the name up to its first number.
     pub zones: BTreeMap<String, String>,
     /// Cache subnet groups.
     pub subnet_groups: Vec<SubnetGroupSpec>,
@@ -78,6 +78,9 @@ pub struct SubnetGroupSpec {
     pub name: String,
     /// Zone names.
     pub zones: Vec<String>,
+    /// ARN of the Outpost that holds the subnets, and so the nodes of their groups.
+    #[serde(default)]
+    pub outpost: Option<String>,
     /// Region, if not the world's.
     #[serde(default)]
     pub region: Option<String>,

@@ -1,5 +1,6 @@
 //! Each effect of fault rules, as a client feels it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_elasticache::types::ConfigureShard;
@@ -212,6 +213,30 @@ async fn an_accepted_change_can_be_rolled_back_and_only_events_tell() {
     assert_eq!(drawn(&sim, "sessions"), ["a:P c:r", "c:P a:r"]);
     let told = crate::support::events(&client).await;
     assert_eq!(told.iter().filter(|line| line.contains("rolled back")).count(), 4);
+}
+
+#[tokio::test]
+async fn a_cut_answer_comes_with_a_length_to_match_and_the_change_is_made() {
+    let groups = ["a", "b", "c"].map(|id| format!("{{id: {id}, shards: ['a:P c:r']}}"));
+    let sim = stepped(&world(&format!("[{}]", groups.join(", ")))).await;
+    let client = cache(&sim);
+    let mut lengths = BTreeSet::new();
+    for percent in 1..100 {
+        sim.fault_yaml(&format!("{{id: cut, cut: 0.{percent:02}}}"))
+            .unwrap();
+        let reply = client.describe_replication_groups().send().await;
+        match reply {
+            // The SDK takes a document that isn't closed for whole.
+            Ok(reply) => drop(lengths.insert(reply.replication_groups().len())),
+            Err(error) => assert_ne!(code::<(), _, _>(Err(error)), "connection lost", "{percent} %"),
+        }
+    }
+    assert!(lengths.contains(&1) && lengths.contains(&2), "{lengths:?}");
+    sim.fault_yaml("{id: cut, cut: 0}").unwrap();
+    let increase = client.increase_replica_count().replication_group_id("a");
+    let increase = increase.new_replica_count(2).apply_immediately(true).send().await;
+    assert!(increase.is_err());
+    assert_eq!(status(&sim, "a"), "modifying");
 }
 
 #[tokio::test]

@@ -14,13 +14,16 @@ pub use assume::{AssumeAws, Assumed, SESSION_SECONDS};
 pub use read::{Completeness, MetricAnswer, MetricQuestion, MetricResult, ReadAws};
 pub use write::{Pace, ShardIncrease, WriteAws};
 
-use super::errors::{Operation, from_sdk};
+use super::document::is_cut;
+use super::errors::{Operation, cut_off, from_sdk};
 use super::session::Session;
 use super::stats::{Call, CallObserver, Outcome};
 use super::types::AwsError;
 use crate::clock::Stopwatch;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -31,14 +34,21 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Notes whether the SDK handed the request to its HTTP client.
+/// Notes what the SDK doesn't say of a request: whether it was handed to the HTTP client, and whether the document of
+/// its answer was closed.
 #[derive(Clone, Debug, Default)]
-struct Transmitted(Arc<AtomicBool>);
+struct Notes(Arc<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    transmitted: AtomicBool,
+    cut: AtomicBool,
+}
 
 #[dyn_dispatch_hint]
-impl Intercept for Transmitted {
+impl Intercept for Notes {
     fn name(&self) -> &'static str {
-        "Transmitted"
+        "Notes"
     }
 
     fn read_before_transmit(
@@ -47,8 +57,30 @@ impl Intercept for Transmitted {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.transmitted.store(true, Ordering::SeqCst);
         Ok(())
+    }
+
+    /// Comes after every answer that was read, whatever the SDK made of it; only here is its body at hand.
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let cut = context.response().body().bytes().is_some_and(is_cut);
+        self.0.cut.store(cut, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Notes {
+    fn transmitted(&self) -> bool {
+        self.0.transmitted.load(Ordering::SeqCst)
+    }
+
+    fn cut(&self) -> bool {
+        self.0.cut.load(Ordering::SeqCst)
     }
 }
 
@@ -72,16 +104,20 @@ impl Wire {
         &self,
         op: Operation,
         billed: u32,
-        send: impl FnOnce(Transmitted) -> F,
+        send: impl FnOnce(Notes) -> F,
     ) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let transmitted = Transmitted::default();
+        let notes = Notes::default();
         let watch = Stopwatch::start();
-        let answer = send(transmitted.clone()).await;
-        let answer = answer.map_err(|e| from_sdk(op, transmitted.0.load(Ordering::SeqCst), &e));
+        let answer = send(notes.clone()).await;
+        let answer = if notes.cut() {
+            Err(cut_off(op))
+        } else {
+            answer.map_err(|e| from_sdk(op, notes.transmitted(), &e))
+        };
         let outcome = match &answer {
             Ok(_) => Outcome::Ok,
             Err(e) if !e.maybe_sent => Outcome::NotSent,

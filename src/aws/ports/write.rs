@@ -6,7 +6,7 @@ use super::super::limits::{Bucket, Budget, Limits};
 use super::super::session::Session;
 use super::super::stats::CallObserver;
 use super::super::types::{AwsError, ErrorClass};
-use super::{Transmitted, Wire, actions};
+use super::{Notes, Wire, actions};
 use crate::topology::{NodeId, Role, Shard, ShardId, ZoneName};
 use aws_config::{SdkConfig, retry::RetryConfig};
 use aws_sdk_elasticache::types::{ConfigureShard, Tag};
@@ -122,7 +122,7 @@ impl WriteAws {
         &self.pace
     }
 
-    async fn send<T, E, F>(&self, op: Operation, send: impl FnOnce(Transmitted) -> F) -> Result<(), AwsError>
+    async fn send<T, E, F>(&self, op: Operation, send: impl FnOnce(Notes) -> F) -> Result<(), AwsError>
     where
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,

@@ -28,6 +28,7 @@ pub fn cluster(sdk: &CacheCluster) -> Option<ClusterDescription> {
         created: sdk.cache_cluster_create_time().and_then(timestamp),
         maintenance_window: sdk.preferred_maintenance_window().and_then(weekly_window),
         subnet_group: sdk.cache_subnet_group_name().map(str::to_owned),
+        outpost: sdk.preferred_outpost_arn().map(str::to_owned),
     })
 }
 
@@ -79,9 +80,14 @@ pub fn subnet_group(sdk: &CacheSubnetGroup) -> Option<SubnetGroup> {
         .filter_map(|subnet| subnet.subnet_availability_zone()?.name())
         .map(ZoneName::new)
         .collect();
+    let outposts = sdk
+        .subnets()
+        .iter()
+        .filter_map(|subnet| subnet.subnet_outpost()?.subnet_outpost_arn());
     Some(SubnetGroup {
         name: sdk.cache_subnet_group_name()?.to_owned(),
         zones,
+        outposts: outposts.map(str::to_owned).collect(),
     })
 }
 

@@ -38,7 +38,7 @@ pub fn group(sdk: &ReplicationGroup) -> Option<GroupDescription> {
             .iter()
             .map(|id| node_id(id))
             .collect::<BTreeSet<_>>(),
-        managed_elsewhere: global_datastore(sdk).into_iter().collect(),
+        managed_elsewhere: global_datastore(sdk).into_iter().chain(outposts(sdk)).collect(),
         node_type: sdk.cache_node_type().map(str::to_owned),
         pending_changes: sdk.pending_modified_values().is_some_and(|p| !is_empty(p)),
     })
@@ -132,6 +132,11 @@ fn global_datastore(sdk: &ReplicationGroup) -> Option<Manager> {
             .unwrap_or("unknown")
             .to_ascii_lowercase(),
     })
+}
+
+fn outposts(sdk: &ReplicationGroup) -> impl Iterator<Item = Manager> {
+    let arns: BTreeSet<&String> = sdk.member_clusters_outpost_arns().iter().collect();
+    arns.into_iter().map(|arn| Manager::Outpost { arn: arn.clone() })
 }
 
 /// True when nothing waits: the element is there and empty in many answers.

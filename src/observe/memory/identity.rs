@@ -164,22 +164,18 @@ fn still_replaced(
     member: Option<&CacheMember>,
     called_at: Timestamp,
 ) -> bool {
-    match member {
-        Some(member) => member
+    if let Some(member) = member {
+        let there_before = |created| created <= called_at + CLOCK_SKEW;
+        return member
             .created
-            .is_none_or(|created| created <= called_at + CLOCK_SKEW || rebuilt(view, old, created)),
-        None => {
-            let whole = group.status == ResourceStatus::Available
-                && group.members_listed
-                && group
-                    .shards
-                    .values()
-                    .flat_map(|s| s.members.keys())
-                    .collect::<BTreeSet<_>>()
-                    == group.member_clusters.iter().collect();
-            !whole
-        }
+            .is_none_or(|created| there_before(created) || rebuilt(view, old, created));
     }
+    // Only a group in the middle of nothing proves that it is gone.
+    let listed: BTreeSet<&NodeId> = group.shards.values().flat_map(|s| s.members.keys()).collect();
+    let whole = group.status == ResourceStatus::Available
+        && group.members_listed
+        && listed == group.member_clusters.iter().collect();
+    !whole
 }
 
 /// AWS told that it recovered this node about when it came into being.

@@ -210,10 +210,10 @@ pub struct SnapshotFailover {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SnapshotManager {
-    /// GlobalDatastore: everything is report-only. CloudFormation: settings are report-only.
+    /// GlobalDatastore, Outpost: everything is report-only. CloudFormation: settings are report-only.
     #[schemars(schema_with = "words::manager_kind")]
     pub kind: ManagerKind,
-    /// Id of the Global Datastore, or name of the CloudFormation stack.
+    /// Id of the Global Datastore, name of the CloudFormation stack, or ARN of the Outpost.
     pub name: String,
     /// Role in the Global Datastore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +224,7 @@ pub struct SnapshotManager {
 pub enum ManagerKind {
     GlobalDatastore,
     CloudFormation,
+    Outpost,
 }
 
 /// Something that the observation lacks.

@@ -318,6 +318,9 @@ fn manager(manager: &SnapshotManager) -> Manager {
         ManagerKind::CloudFormation => Manager::CloudFormation {
             stack: manager.name.clone(),
         },
+        ManagerKind::Outpost => Manager::Outpost {
+            arn: manager.name.clone(),
+        },
     }
 }
 

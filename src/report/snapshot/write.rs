@@ -162,6 +162,11 @@ fn manager(manager: &Manager) -> SnapshotManager {
             name: stack.clone(),
             role: None,
         },
+        Manager::Outpost { arn } => SnapshotManager {
+            kind: ManagerKind::Outpost,
+            name: arn.clone(),
+            role: None,
+        },
     }
 }
 

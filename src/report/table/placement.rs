@@ -54,18 +54,16 @@ pub(super) fn draw(
         zones,
         now,
     };
-    let (headings, rows) = [Detail::Full, Detail::Compact]
+    let fitting = [Detail::Full, Detail::Compact]
         .map(|detail| (scene.headings(&columns, detail), scene.rows(&columns, detail)))
         .into_iter()
         .find(|(headings, rows)| {
             INDENT + widths(headings, rows).iter().map(|w| w + GAP).sum::<usize>() <= style.width + GAP
-        })
-        .unwrap_or_else(|| {
-            (
-                scene.headings(&columns, Detail::Compact),
-                scene.rows(&columns, Detail::Compact),
-            )
         });
+    let Some((headings, rows)) = fitting else {
+        let headings = scene.headings(&columns, Detail::Compact);
+        return list(page, &headings, &scene.rows(&columns, Detail::Full), style);
+    };
     let widths = widths(&headings, &rows);
     for i in 0..headings.cells.iter().map(Vec::len).max().unwrap_or(0) {
         let label = if i == 0 {
@@ -85,6 +83,40 @@ pub(super) fn draw(
             page.line(joined(label, &row.cells, i, &widths));
         }
     }
+}
+
+/// Where columns have no room: the nodes of a shard one below the other, after what is to be said of zones.
+fn list(page: &mut Page, headings: &Row, rows: &[Row], style: Style) {
+    let mut wrapped = |line: Line, indent: usize| {
+        for line in line.wrap(style.width, indent) {
+            page.line(line);
+        }
+    };
+    for zone in headings.cells.iter().filter(|zone| zone.len() > 1) {
+        let words = zone.iter().map(|word| Line::plain(" ").then(word.clone()));
+        wrapped(words.fold(Line::plain(" "), Line::then), 2 * INDENT);
+    }
+    for row in rows {
+        wrapped(
+            Line::plain(" ".repeat(INDENT)).and(Paint::Plain, &row.label),
+            2 * INDENT,
+        );
+        for (zone, nodes) in headings.cells.iter().zip(&row.cells) {
+            for node in nodes.iter().filter(|node| **node != nothing()) {
+                let name = zone.first().cloned().unwrap_or_default();
+                let head = Line::plain(" ".repeat(2 * INDENT))
+                    .then(name)
+                    .and(Paint::Plain, " ");
+                let indent = head.len();
+                wrapped(head.then(node.clone()), indent);
+            }
+        }
+    }
+}
+
+/// Of a zone in which no node stands.
+fn nothing() -> Line {
+    Line::of(Paint::Dim, "–")
 }
 
 fn widths(headings: &Row, rows: &[Row]) -> Vec<usize> {
@@ -118,7 +150,8 @@ impl Scene<'_> {
         let cells = columns.iter().map(|zone| {
             let name = match detail {
                 Detail::Full => zone.as_str(),
-                Detail::Compact => zone.as_str().rsplit('-').next().unwrap_or_default(),
+                // `2a` of ap-northeast-2a, `2-lax-1a` of us-west-2-lax-1a.
+                Detail::Compact => zone.as_str().splitn(3, '-').last().unwrap_or_default(),
             };
             let mut lines = vec![Line::of(Paint::Strong, name)];
             let state = self.topology.zone_state(zone);
@@ -191,11 +224,7 @@ impl Scene<'_> {
         }
         columns
             .iter()
-            .map(|zone| {
-                by_zone
-                    .remove(zone)
-                    .unwrap_or_else(|| vec![Line::of(Paint::Dim, "–")])
-            })
+            .map(|zone| by_zone.remove(zone).unwrap_or_else(|| vec![nothing()]))
             .collect()
     }
 

@@ -157,7 +157,11 @@ impl Page {
         let indent = head.len();
         // A head that leaves no room: the text below it.
         if indent + 24 > style.width {
-            self.line(head);
+            self.0.extend(
+                head.wrap(style.width, 4)
+                    .into_iter()
+                    .filter(|line| line.len() > 0),
+            );
             let below = Line::plain("    ").then(text);
             self.0.extend(below.wrap(style.width, 4));
         } else {

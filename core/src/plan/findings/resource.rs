@@ -116,6 +116,14 @@ fn managers(about: &mut About<'_, '_>) {
                 "Replication group {id} belongs to CloudFormation stack {stack}. Its settings are only reported on; \
                  change them in the template."
             ),
+            Manager::Outpost { arn } => {
+                let message = format!(
+                    "Replication group {id} stands on the Outpost {arn}, where ElastiCache has no Multi-AZ and no zones \
+                     to choose from. It is only reported on; for copies in other zones move it into the region."
+                );
+                about.add_whole(FindingCode::OnOutposts, Severity::Warning, message);
+                continue;
+            }
         };
         about.add_whole(FindingCode::ManagedElsewhere, Severity::Info, message);
     }

@@ -3,7 +3,7 @@
 use super::About;
 use crate::plan::text::plural;
 use crate::plan::{FindingCode, Severity};
-use crate::topology::{Switch, ZoneName};
+use crate::topology::{Manager, Switch, ZoneName};
 
 pub(super) fn find(about: &mut About<'_, '_>) {
     if !about.accepts_single_copies() {
@@ -26,7 +26,10 @@ fn switches(about: &mut About<'_, '_>) {
             message,
         );
     }
-    if off(about.component.settings.multi_az) {
+    // On an Outpost there is none to turn on.
+    let on_outpost = |m: &Manager| matches!(m, Manager::Outpost { .. });
+    let can_have = !about.component.managed_elsewhere.iter().any(on_outpost);
+    if off(about.component.settings.multi_az) && can_have {
         let message = format!(
             "Multi-AZ of replication group {id} is off: AWS does not promise a failover between zones, nor to keep \
              its nodes apart. Turn it on (action EnableMultiAz)."

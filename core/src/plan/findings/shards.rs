@@ -187,7 +187,19 @@ fn nodes(about: &mut About<'_, '_>, id: &ShardId, shard: &Shard) {
                 message,
             );
         }
-        if !about.input.intent.zones.contains_key(zone) {
+        if !zone.is_availability_zone() {
+            let message = format!(
+                "Node {node} of shard {id} stands in {zone}, a Local Zone or Wavelength Zone. It hangs on one of the \
+                 region's zones, and AWS doesn't say on which: it is counted for none of them, and no copy is placed \
+                 there. Let the copy be relocated (actions AddReplica, RemoveReplica)."
+            );
+            about.add(
+                FindingCode::NodeInLocalZone,
+                Severity::Warning,
+                node.as_str(),
+                message,
+            );
+        } else if !about.input.intent.zones.contains_key(zone) {
             let message = format!(
                 "Node {node} of shard {id} stands in {zone}, which the stack does not list. Add the zone to the \
                  stack, or let the copy be relocated (actions AddReplica, RemoveReplica)."

@@ -88,6 +88,9 @@ fn manager(manager: &Manager, action: &Action) -> Option<Refusal> {
         (Manager::GlobalDatastore { id, .. }, _) => Some(Refusal::new(format!(
             "It is a member of Global Datastore {id}, and is only reported on."
         ))),
+        (Manager::Outpost { arn }, _) => Some(Refusal::new(format!(
+            "It stands on the Outpost {arn}, and is only reported on."
+        ))),
         (
             Manager::CloudFormation { stack },
             ActionType::EnableAutomaticFailover | ActionType::EnableMultiAz,

@@ -15,6 +15,8 @@ use crate::topology::{
 pub struct Place {
     pub name: ZoneName,
     pub in_spec: bool,
+    /// An Availability Zone, no Local Zone that goes with one.
+    pub fails_alone: bool,
     pub state: ZoneState,
     /// The subnet group reaches it.
     pub reached: bool,
@@ -120,7 +122,9 @@ impl<'a> Ground<'a> {
     pub fn free(&self, members: &[Member]) -> Vec<u8> {
         (0_u8..)
             .zip(&self.places)
-            .filter(|(_, place)| place.in_spec && place.reached && place.state == ZoneState::Healthy)
+            .filter(|(_, place)| {
+                place.in_spec && place.fails_alone && place.reached && place.state == ZoneState::Healthy
+            })
             .map(|(z, _)| z)
             .filter(|z| members.iter().all(|m| m.zone != *z))
             .collect()
@@ -156,6 +160,7 @@ fn places(input: &Input<'_>, name: &ComponentName, cache: &CacheIntent, componen
             Place {
                 name: zone.clone(),
                 in_spec,
+                fails_alone: zone.is_availability_zone(),
                 state,
                 reached,
                 capacity_missed: copies::capacity_missed(input.history, name, zone, input.now),

@@ -299,7 +299,7 @@ impl Walk<'_> {
     /// Redundancy in settled states never falls: what is left stands in as many zones as the target count asks for,
     /// or at least in as many as now, and a single zone is never enough for two copies.
     fn no_worse_without(&self, members: &[Member], member: &Member) -> bool {
-        let healthy = |m: &Member| m.health == Health::Healthy;
+        let healthy = |m: &Member| m.health == Health::Healthy && self.ground.place(m.zone).fails_alone;
         let before = goals::zones_of(members, healthy);
         let after = goals::zones_of(members, |m| healthy(m) && m.id != member.id);
         after >= goals::target(members, self.ground.min_count).min(before.max(2))

@@ -456,6 +456,8 @@ fn echo_asked(params: &mut Params, mode: ClusterMode) -> Result<Echo, ApiError> 
         notification_topic: params.take("NotificationTopicArn"),
         network_type: params.take("NetworkType").unwrap_or(usual.network_type),
         durability: usual.durability,
+        // Asked for by a parameter that is refused here.
+        outpost: usual.outpost,
         ip_discovery: params.take("IpDiscovery").unwrap_or(usual.ip_discovery),
         engine,
     })

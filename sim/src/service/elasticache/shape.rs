@@ -56,6 +56,13 @@ pub fn replication_group(x: &mut Xml, group: &Group, switches: &Switches) {
     x.text("TransitEncryptionEnabled", echo.transit_encryption);
     x.text("AtRestEncryptionEnabled", echo.at_rest_encryption);
     x.opt("KmsKeyId", echo.kms_key_id.as_ref());
+    if let Some(arn) = &echo.outpost {
+        x.node("MemberClustersOutpostArns", |x| {
+            for _ in &shown {
+                x.text("ReplicationGroupOutpostArn", arn);
+            }
+        });
+    }
     x.text("ARN", group.arn());
     x.node("LogDeliveryConfigurations", |_| {});
     x.text("ReplicationGroupCreateTime", stamp(group.created));
@@ -133,6 +140,7 @@ fn node_group(x: &mut Xml, group: &Group, id: &str, shard: &Shard, switches: &Sw
                 x.node("ReadEndpoint", |x| endpoint(x, &node_host(group, node), port));
             }
             x.text("PreferredAvailabilityZone", &node.zone);
+            x.opt("PreferredOutpostArn", group.echo.outpost.as_ref());
             if !hidden {
                 x.text(
                     "CurrentRole",
@@ -163,6 +171,7 @@ pub fn cache_cluster(x: &mut Xml, group: &Group, node: &Node, switches: &Switche
     x.text("CacheClusterStatus", cluster_status(group, node, switches));
     x.text("NumCacheNodes", 1);
     x.text("PreferredAvailabilityZone", &node.zone);
+    x.opt("PreferredOutpostArn", echo.outpost.as_ref());
     if settled {
         x.text("CacheClusterCreateTime", stamp(node.created));
     }

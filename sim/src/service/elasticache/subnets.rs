@@ -82,6 +82,7 @@ pub fn create(ctx: &mut Ctx<'_>, mut params: Params) -> Result<String, ApiError>
     let group = SubnetGroup {
         description,
         subnets,
+        outpost: None,
         tags,
     };
     store.subnet_groups.insert(name.clone(), group.clone());
@@ -120,6 +121,9 @@ fn shape(x: &mut Xml, ctx: &Ctx<'_>, name: &str, group: &SubnetGroup) {
     x.list("Subnets", "Subnet", &group.subnets, |x, (id, zone)| {
         x.text("SubnetIdentifier", id);
         x.node("SubnetAvailabilityZone", |x| x.text("Name", zone));
+        if let Some(arn) = &group.outpost {
+            x.node("SubnetOutpost", |x| x.text("SubnetOutpostArn", arn));
+        }
         x.node("SupportedNetworkTypes", |x| x.text("member", "ipv4"));
     });
     x.text(
