@@ -3,8 +3,8 @@
 //! - *Stranded*: not healthy, in a zone that is Impaired. AWS rebuilds it only there, when the zone is back.
 //! - *Missing*: Down in a continuously Impaired zone for `replaceAfter`. A lone dead node in a healthy zone is AWS's
 //!   to rebuild and never missing.
-//! - *Eligible zone* for a new copy of a shard: an Availability Zone in the spec and in the subnet group, Healthy, and holding no member
-//!   of that shard, not even a Down or Creating one.
+//! - *Eligible zone* for a new copy of a shard: an Availability Zone in the spec and in the subnet group, Healthy, and
+//!   holding no member of that shard, not even a Down or Creating one.
 //! - *Open addition*: a node that we added while the member that it replaces still stands.
 //! - *Target count*: the greater of 1 + `minReplicasPerShard` and the members now less open additions.
 

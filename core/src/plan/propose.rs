@@ -4,8 +4,8 @@
 //! ([`super::order`]) and into words ([`super::why`]).
 //!
 //! Nothing is planned for a component whose description is missing or contradicts itself (not found, being created or
-//! deleted, no shards, members that don't add up), nor for a member of a Global Datastore or nodes on an Outpost. What CloudFormation owns
-//! keeps its settings.
+//! deleted, no shards, members that don't add up), nor for a member of a Global Datastore or nodes on an Outpost. What
+//! CloudFormation owns keeps its settings.
 
 use super::goals::Violations;
 use super::order::{Task, Tasks, Turn, order};
