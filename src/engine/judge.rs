@@ -166,8 +166,37 @@ fn acknowledge(history: &mut History, intent: &Intent) {
 mod tests {
     use super::*;
     use crate::engine::support::{at, intent};
+    use crate::observe::view::{EventLog, Poll};
     use crate::plan::{Guardrail, next_step};
     use crate::topology::survival::Survival;
+
+    #[test]
+    fn a_renamed_component_is_not_forgotten_before_its_group_was_listed() {
+        let intent = intent("g");
+        let mut history = History {
+            began: Some(at(3)),
+            ..History::default()
+        };
+        let misses = [("a".into(), at(4))].into();
+        history.capacity_misses.insert("old-name".into(), misses);
+        let mut view = RegionView {
+            account: None,
+            region: "test-region-1".into(),
+            groups: [].into(),
+            listed: Poll::default(),
+            events: EventLog::default(),
+            points: [].into(),
+            tags: [].into(),
+            metrics: Poll::default(),
+        };
+        assert_eq!(memory::identity::absorb(&history, &intent, &view), history);
+        view.listed.complete_at = Some(at(5));
+        let after = memory::identity::absorb(&history, &intent, &view);
+        assert!(
+            after.capacity_misses.is_empty(),
+            "nothing bears that name any more"
+        );
+    }
 
     #[test]
     fn a_panic_while_judging_is_a_hold_and_changes_no_record() {

@@ -31,9 +31,11 @@ pub fn absorb(history: &History, intent: &Intent, view: &RegionView) -> History 
             recognise(&mut after, intent, name, &life);
         }
     }
+    // Until all groups were listed once, the new name of a component can't be told from none: an error is never absence.
+    let can_tell = view.listed.complete_at.is_some();
     let gone: BTreeSet<ComponentName> = components(&after)
         .into_iter()
-        .filter(|name| !intent.caches.contains_key(name))
+        .filter(|name| can_tell && !intent.caches.contains_key(name))
         .collect();
     for name in gone {
         forget(&mut after, &name);
