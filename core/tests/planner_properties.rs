@@ -7,28 +7,9 @@ use evenkeel_core::plan::place::options::Cost;
 use evenkeel_core::plan::{Action, ActionClass, ActionKind, Proposal};
 use evenkeel_core::topology::{NodeId, Role, ShardId, ZoneName};
 use evenkeel_core_test_support::oracle::Oracle;
-use evenkeel_core_test_support::random::{Dice, Drawn, Shape, draw};
+use evenkeel_core_test_support::random::{Dice, Drawn, drawn};
 use evenkeel_core_test_support::stage::{Stage, expected_winner, say, spoken};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Half of the stacks are small and odd, half are larger and mostly sound.
-fn drawn(seeds: std::ops::Range<u64>) -> impl Iterator<Item = Drawn> {
-    seeds.map(|seed| {
-        let small = Shape {
-            shards: 4,
-            zones: 4,
-            nodes: 4,
-            odd: 6,
-        };
-        let large = Shape {
-            shards: 24,
-            zones: 5,
-            nodes: 4,
-            odd: 25,
-        };
-        draw(seed, if seed % 2 == 0 { small } else { large })
-    })
-}
 
 /// Healthy copies and the zones they stand in, by shard.
 fn redundancy(stage: &Stage) -> BTreeMap<ShardId, (usize, usize)> {

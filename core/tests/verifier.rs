@@ -5,7 +5,7 @@
 use evenkeel_core::plan::verify::{Rule, held};
 use evenkeel_core::plan::{Action, ActionId, ActionKind, Decision, Guardrail, next_step};
 use evenkeel_core::topology::{Manager, Owner};
-use evenkeel_core_test_support::random::{Drawn, Shape, draw};
+use evenkeel_core_test_support::random::{Drawn, drawn};
 use evenkeel_core_test_support::stage::Stage;
 
 /// A step as [`evenkeel_core_test_support::stage::say`] says it, without its dashes: `add 0001 c 002`, `remove 0001 002`.
@@ -59,20 +59,7 @@ fn stage(zones: &str, shards: &[&str]) -> Stage {
 #[test]
 fn every_plan_of_ours_passes() {
     let mut steps = 0;
-    for seed in 100_000..110_000 {
-        let small = Shape {
-            shards: 4,
-            zones: 4,
-            nodes: 4,
-            odd: 6,
-        };
-        let large = Shape {
-            shards: 24,
-            zones: 5,
-            nodes: 4,
-            odd: 25,
-        };
-        let Drawn { words, stage } = draw(seed, if seed % 2 == 0 { small } else { large });
+    for Drawn { words, stage } in drawn(100_000..110_000) {
         let decision = stage.component(|c| c.owner = Owner::Ours).decide();
         let faults: Vec<_> = decision
             .holds

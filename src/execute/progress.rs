@@ -43,7 +43,11 @@ pub fn settle(
         // Under the same name there may be another resource, or another life of it: that shows nothing of this call.
         let same = open.incarnation.is_none()
             || open.incarnation.as_ref() == name.and_then(|n| history.incarnations.get(n));
-        let component = name.filter(|_| same).and_then(|n| topology.components.get(n));
+        let component = if same {
+            name.and_then(|n| topology.components.get(n))
+        } else {
+            None
+        };
         if let Some(component) = component {
             for (node, added) in settle::additions(open, component) {
                 after.added_nodes.entry(node).or_insert(added);

@@ -1,19 +1,17 @@
 //! The whole loop over a fleet, at rest and when one group changes.
 
 use crate::support::{Aws, SimClock};
-use evenkeel::aws::{Access, Hands, ReadAws, Stats, WriteAws};
-use evenkeel::engine::{Connect, Engine, Link, Settings, Wish};
+use evenkeel::aws::Access;
+use evenkeel::engine::{Engine, Settings, Wish};
 use evenkeel::execute::step::Gate;
-use evenkeel::execute::store::{Beginning, Store, StoreError, Stored, Version};
 use evenkeel::intake::{self, Source};
-use evenkeel::plan::History;
 use evenkeel::plan::intent::Mode;
-use evenkeel::topology::{Region, StackName};
+use evenkeel::topology::StackName;
+use evenkeel_test_support::in_process::{Doors, Memory};
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Six nodes a group; the primaries of its two shards stand in different zones.
 fn world(groups: usize) -> String {
@@ -60,78 +58,6 @@ fn wishes(groups: usize) -> BTreeMap<StackName, Wish> {
     };
     let stacks = read.stacks.into_iter();
     stacks.map(|a| (a.intent.stack.clone(), wish(a))).collect()
-}
-
-struct Doors {
-    aws: aws_config::SdkConfig,
-    stats: Stats,
-}
-
-impl Connect for Doors {
-    async fn connect(&self, _access: &Access, _region: &Region) -> Result<Link, String> {
-        Ok(Link {
-            read: ReadAws::new(&self.aws, Arc::new(self.stats.clone())),
-            write: Hands::shared(WriteAws::new(&self.aws, Arc::new(self.stats.clone()))),
-        })
-    }
-}
-
-/// Records by stack, with how often each was saved.
-#[derive(Clone, Default)]
-struct Memory {
-    records: Arc<Mutex<BTreeMap<StackName, (History, u32)>>>,
-    is_full: Arc<AtomicBool>,
-}
-
-impl Memory {
-    fn began(&self, stack: &StackName) -> Option<Timestamp> {
-        self.records.lock().unwrap().get(stack)?.0.began
-    }
-}
-
-impl Store for Memory {
-    async fn load(&self, stack: &StackName, now: Timestamp) -> Result<Stored, StoreError> {
-        let saved = self.records.lock().unwrap().get(stack).cloned();
-        Ok(match saved {
-            Some((history, n)) => Stored {
-                history,
-                version: Version(n.to_string()),
-                begins: None,
-            },
-            None => Stored {
-                history: History {
-                    began: Some(now),
-                    ..History::default()
-                },
-                version: Version::default(),
-                begins: Some(Beginning::Absent),
-            },
-        })
-    }
-
-    async fn save(
-        &self,
-        stack: &StackName,
-        history: &History,
-        _expected: &Version,
-    ) -> Result<Version, StoreError> {
-        if self.is_full.load(Ordering::Relaxed) {
-            let (stack, reason) = (stack.clone(), "disk full".to_owned());
-            return Err(StoreError::Unwritable { stack, reason });
-        }
-        let mut saved = self.records.lock().unwrap();
-        let entry = saved.entry(stack.clone()).or_default();
-        *entry = (history.clone(), entry.1 + 1);
-        Ok(Version(entry.1.to_string()))
-    }
-
-    async fn load_note(&self, _key: &str) -> Option<String> {
-        None
-    }
-
-    async fn save_note(&self, _key: &str, _text: &str) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 struct Open;
@@ -339,7 +265,7 @@ async fn a_first_record_is_stored_after_the_look_that_made_it_and_before_any_ste
     fleet.engine.act().await;
     let began = fleet.memory.began(&name).unwrap();
     assert!(first <= began && began <= aws.sim.now(), "{began}");
-    let saved = |fleet: &Fleet<'_>| fleet.memory.records.lock().unwrap()[&name].1;
+    let saved = |fleet: &Fleet<'_>| fleet.memory.saves(&name);
     assert_eq!(saved(&fleet), 1);
     fleet.engine.act().await;
     assert_eq!(saved(&fleet), 1, "it is stored once");
@@ -357,7 +283,7 @@ async fn a_first_record_that_cannot_be_stored_is_told_until_it_can() {
             .iter()
             .any(|h| h.id == "stop:record" && h.reason.contains("disk full"))
     };
-    fleet.memory.is_full.store(true, Ordering::Relaxed);
+    fleet.memory.fill(true);
     fleet.engine.look(&fleet.wishes).await;
     fleet.engine.act().await;
     for _ in 0..3 {
@@ -368,7 +294,7 @@ async fn a_first_record_that_cannot_be_stored_is_told_until_it_can() {
         assert!(held(&fleet));
     }
     assert_eq!(fleet.memory.began(&name), None);
-    fleet.memory.is_full.store(false, Ordering::Relaxed);
+    fleet.memory.fill(false);
     aws.sim.advance(SignedDuration::from_secs(31)).await.unwrap();
     fleet.engine.look(&fleet.wishes).await;
     fleet.engine.act().await;

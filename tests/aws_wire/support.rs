@@ -1,12 +1,11 @@
 //! A simulated AWS with a stepped clock, and the product's clients pointed at it.
 
 use aws_config::SdkConfig;
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use evenkeel::aws::{Options, ReadAws, Stats, WriteAws, config};
+use evenkeel::aws::{ReadAws, Stats, WriteAws};
 use evenkeel::clock::Clock;
 use evenkeel::observe::{Observer, PollSettings, Wanted};
 use evenkeel_sim::{Call, ClockMode, Sim};
+pub use evenkeel_test_support::in_process::sdk_config;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -88,22 +87,6 @@ impl Aws {
             .filter(|call| call.mutating)
             .collect()
     }
-}
-
-/// The product's own configuration, with fixed credentials instead of this machine's.
-pub async fn sdk_config(endpoint_url: Option<String>, region: &str) -> SdkConfig {
-    let options = Options {
-        region: Some(region.into()),
-        endpoint_url,
-        profile: None,
-    };
-    let fixed = Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "test");
-    let provider = SharedCredentialsProvider::new(fixed);
-    config(&options)
-        .await
-        .into_builder()
-        .credentials_provider(provider)
-        .build()
 }
 
 /// The simulator's stepped clock: sleeping moves it.

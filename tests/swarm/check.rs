@@ -79,7 +79,9 @@ impl Checker {
     /// Judges one call that changed something, by how things were before and are after it.
     pub fn step(&mut self, call: &Call, before: &State, after: &State) {
         self.steps += 1;
-        let id = call.params.get("ReplicationGroupId").cloned().unwrap_or_default();
+        let Some(id) = call.params.get("ReplicationGroupId").cloned() else {
+            return self.violated(call, "it names no group");
+        };
         let (Some(group), Some(now)) = (group(before, &id), group(after, &id)) else {
             return self.violated(call, "the group is gone");
         };
@@ -174,7 +176,9 @@ impl Checker {
     }
 
     fn failed_over(&mut self, call: &Call, group: &GroupState) {
-        let shard = call.params.get("NodeGroupId").cloned().unwrap_or_default();
+        let Some(shard) = call.params.get("NodeGroupId").cloned() else {
+            return self.violated(call, "it names no shard");
+        };
         let key = (group.id.clone(), shard);
         if let Some(last) = self.moved.insert(key, call.at)
             && call.at.duration_since(last) < DAY

@@ -58,7 +58,7 @@ impl Story {
         let calm_after = 300;
         let mut events: Vec<(i64, Event)> = (0..=dice.below(6))
             .map(|_| {
-                let at = 20 + i64::try_from(dice.below(200)).unwrap_or_default();
+                let at = 20 + i64::try_from(dice.below(200)).unwrap();
                 (at, draw_event(&mut dice, zones, groups, &shards, disabled))
             })
             .collect();

@@ -20,6 +20,9 @@ use std::time::Duration;
 /// Once all is calm a stack is whole by then: a shard is moved once a day.
 const LIMIT: SignedDuration = SignedDuration::from_hours(30);
 
+/// How long (real time) the simulator may take to notice that nobody waits for an answer any more.
+const STALL: Duration = Duration::from_mins(1);
+
 /// What one life came to.
 #[derive(Debug, Default)]
 pub struct Life {
@@ -267,11 +270,14 @@ impl<'a> Run<'a> {
             self.tell(&format!("dies {when} the call is done"));
             self.kill = None;
             self.take_over();
-            while rules.iter().any(|rule| self.sim.held(rule) > 0) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            let let_go = async {
+                while rules.iter().any(|rule| self.sim.held(rule) > 0) {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let noticed = tokio::time::timeout(STALL, let_go).await;
+            assert!(noticed.is_ok(), "the call of a dead process is still held");
         }
-        self.sim.with_world(|_| ());
         for rule in rules {
             self.sim.remove_fault(&rule);
         }

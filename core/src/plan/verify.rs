@@ -62,6 +62,16 @@ pub struct Fault {
     pub what: String,
 }
 
+impl Fault {
+    fn of(action: &Action, rule: Rule, what: String) -> Self {
+        Self {
+            action: action.id.clone(),
+            rule,
+            what,
+        }
+    }
+}
+
 /// Everything that is wrong with this decision; empty for a sound one.
 pub fn verify(input: &Input<'_>, decision: &Decision) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -165,18 +175,8 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn take(&mut self, input: &Input<'a>, action: &'a Action, faults: &mut Vec<Fault>) {
-        let mut fault = |rule, what: String| {
-            faults.push(Fault {
-                action: action.id.clone(),
-                rule,
-                what,
-            });
-        };
-        let known = (
-            input.topology.components.get(&action.component),
-            input.intent.caches.get(&action.component),
-        );
-        let (Some(component), Some(wanted)) = known else {
+        let mut fault = |rule, what| faults.push(Fault::of(action, rule, what));
+        let Some((component, wanted)) = known(input, action) else {
             return fault(
                 Rule::Permission,
                 format!("{} is not observed, or not in the spec", action.component),
@@ -261,6 +261,12 @@ impl<'a> Walk<'a> {
         self.touched.insert(key);
         self.shards.insert(key, after);
     }
+}
+
+/// What an action is about, as seen and as wanted.
+fn known<'a>(input: &Input<'a>, action: &Action) -> Option<(&'a Component, &'a CacheIntent)> {
+    let component = input.topology.components.get(&action.component)?;
+    Some((component, input.intent.caches.get(&action.component)?))
 }
 
 /// Where a step happens.
@@ -350,13 +356,13 @@ impl Site<'_, '_> {
     /// All that could win; none of them may be unfit.
     fn winners(&self, before: &Copies, fault: &mut impl FnMut(Rule, String)) -> Vec<NodeId> {
         let replicas = || before.iter().filter(|(_, c)| c.role == Role::Replica);
-        let Some(old) = primary(before).filter(|_| replicas().count() > 0) else {
-            fault(
-                Rule::Winner,
-                "the primary is not known, or nobody could take over".to_owned(),
-            );
+        let Some(old) = primary(before) else {
+            fault(Rule::Winner, "the primary is not known".to_owned());
             return Vec::new();
         };
+        if replicas().next().is_none() {
+            fault(Rule::Winner, "nobody could take over".to_owned());
+        }
         if before.values().any(|c| c.health != Health::Healthy) {
             fault(Rule::Winner, "a copy of the shard is not healthy".to_owned());
         }
@@ -402,18 +408,8 @@ fn removal(before: &Copies, node: &NodeId, fault: &mut impl FnMut(Rule, String))
 /// What stands in the way of the step that would be taken first.
 fn of_step(input: &Input<'_>, step: &[&Action], faults: &mut Vec<Fault>) {
     for action in step {
-        let mut fault = |rule, what: String| {
-            faults.push(Fault {
-                action: action.id.clone(),
-                rule,
-                what,
-            });
-        };
-        let known = (
-            input.topology.components.get(&action.component),
-            input.intent.caches.get(&action.component),
-        );
-        let (Some(component), Some(wanted)) = known else {
+        let mut fault = |rule, what| faults.push(Fault::of(action, rule, what));
+        let Some((component, wanted)) = known(input, action) else {
             continue;
         };
         for what in forbidden(input, action, component) {
@@ -566,12 +562,13 @@ fn expected_winner(copies: &Copies) -> Option<NodeId> {
 fn with_primary(copies: &Copies, winner: &NodeId) -> Copies {
     let mut after = copies.clone();
     for (id, copy) in &mut after {
-        let leads = id == winner;
-        copy.lag = copy
-            .lag
-            .filter(|_| !leads)
-            .or((copy.role == Role::Primary).then_some(SignedDuration::ZERO));
-        copy.role = if leads { Role::Primary } else { Role::Replica };
+        if id == winner {
+            copy.role = Role::Primary;
+            copy.lag = None;
+        } else if copy.role == Role::Primary {
+            copy.role = Role::Replica;
+            copy.lag = Some(SignedDuration::ZERO);
+        }
     }
     after
 }

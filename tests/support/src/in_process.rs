@@ -13,6 +13,7 @@ use evenkeel::topology::{Region, StackName};
 use evenkeel_sim::Sim;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The product's own configuration, with fixed credentials instead of this machine's.
@@ -65,12 +66,30 @@ impl Connect for Doors {
 /// Records that outlive the loop, with how often each was saved, and its notes.
 #[derive(Clone, Default)]
 pub struct Memory {
+    is_full: Arc<AtomicBool>,
     records: Arc<Mutex<BTreeMap<StackName, (History, u32)>>>,
     notes: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    /// When the record that is stored of this stack began.
+    pub fn began(&self, stack: &StackName) -> Option<Timestamp> {
+        lock(&self.records).get(stack)?.0.began
+    }
+
+    /// How often it was saved.
+    pub fn saves(&self, stack: &StackName) -> u32 {
+        lock(&self.records).get(stack).map_or(0, |(_, saves)| *saves)
+    }
+
+    /// From now on nothing can be saved, as on a full disk; or it can again.
+    pub fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
 }
 
 impl Store for Memory {
@@ -99,6 +118,10 @@ impl Store for Memory {
         history: &History,
         _expected: &Version,
     ) -> Result<Version, StoreError> {
+        if self.is_full.load(Ordering::Relaxed) {
+            let (stack, reason) = (stack.clone(), "disk full".to_owned());
+            return Err(StoreError::Unwritable { stack, reason });
+        }
         let mut saved = lock(&self.records);
         let entry = saved.entry(stack.clone()).or_default();
         *entry = (history.clone(), entry.1 + 1);

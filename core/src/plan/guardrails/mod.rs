@@ -246,8 +246,10 @@ pub fn evaluate(input: &Input<'_>, actions: &[Action]) -> Vec<Hold> {
         let refusals: Refusals = shared.iter().cloned().chain(own).collect();
         let not_before = refusals.iter().filter_map(|(_, r)| r.retry_at).max();
         for (guardrail, mut refusal) in refusals {
-            if guardrail == Guardrail::Mode && not_before.is_some() {
-                refusal = mode::refuse(&ctx, action, not_before).unwrap_or(refusal);
+            if guardrail == Guardrail::Mode
+                && let Some(timed) = mode::refuse(&ctx, action, not_before)
+            {
+                refusal = timed;
             }
             holds.push((guardrail, i + 1, hold(guardrail, Some(action), refusal)));
         }
