@@ -63,6 +63,9 @@ pub struct ZoneState {
 pub struct GroupState {
     /// Its id.
     pub id: String,
+    /// When it was made: a deleted one's id is given again.
+    #[serde(serialize_with = "as_stamp")]
+    pub created: Timestamp,
     /// Account.
     pub account: String,
     /// Region.
@@ -185,6 +188,7 @@ fn group_state(group: &Group, world: &World) -> GroupState {
     });
     GroupState {
         id: group.key.id.clone(),
+        created: group.created,
         account: group.key.place.account.clone(),
         region: group.key.place.region.clone(),
         cluster_mode: group.mode.word(),

@@ -10,10 +10,14 @@ const SEEN_AFTER: SignedDuration = SignedDuration::from_mins(12);
 /// A shard's primary is moved once a day.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Group and shard.
-type Name = (String, String);
+/// A shard of one life of a group: its id may be given again.
+type Shard = (String, Timestamp, String);
 /// One node, however often its id is given: id and creation.
 type Which = (String, Timestamp);
+
+fn of(group: &GroupState, shard: &str) -> Shard {
+    (group.id.clone(), group.created, shard.to_owned())
+}
 
 fn which(node: &NodeState) -> Which {
     (node.id.clone(), node.created)
@@ -23,13 +27,13 @@ fn which(node: &NodeState) -> Which {
 pub struct Checker {
     death_shows: bool,
     /// Nodes of ours that stand, each with its shard.
-    ours: BTreeMap<Which, Name>,
+    ours: BTreeMap<Which, Shard>,
     /// By shard: the nodes that we removed because one of ours took their place; each of ours takes one.
-    replaced: BTreeMap<Name, BTreeSet<Which>>,
+    replaced: BTreeMap<Shard, BTreeSet<Which>>,
     /// Since when a node doesn't serve, a zone is dead.
     ill_since: BTreeMap<String, Timestamp>,
     dead_since: BTreeMap<String, Timestamp>,
-    moved: BTreeMap<Name, Timestamp>,
+    moved: BTreeMap<Shard, Timestamp>,
     pub steps: usize,
     pub violations: Vec<String>,
 }
@@ -111,8 +115,7 @@ impl Checker {
             let old: BTreeSet<Which> = was.nodes.iter().map(which).collect();
             let new: Vec<&NodeState> = shard.nodes.iter().filter(|n| !old.contains(&which(n))).collect();
             for node in &new {
-                self.ours
-                    .insert(which(node), (before.id.clone(), shard.id.clone()));
+                self.ours.insert(which(node), of(before, &shard.id));
                 if self.dead_for(&node.zone, call.at, SEEN_AFTER) {
                     self.violated(call, &format!("a copy is added in the dead zone {}", node.zone));
                 }
@@ -145,7 +148,7 @@ impl Checker {
         let Some(shard) = group.shards.iter().find(with) else {
             return self.violated(call, "no such node");
         };
-        let key = (group.id.clone(), shard.id.clone());
+        let key = of(group, &shard.id);
         if shard.primary == *node {
             self.violated(call, "the primary is removed");
         }
@@ -179,7 +182,7 @@ impl Checker {
         let Some(shard) = call.params.get("NodeGroupId").cloned() else {
             return self.violated(call, "it names no shard");
         };
-        let key = (group.id.clone(), shard);
+        let key = of(group, &shard);
         if let Some(last) = self.moved.insert(key, call.at)
             && call.at.duration_since(last) < DAY
         {
@@ -228,7 +231,7 @@ fn group<'a>(state: &'a State, id: &str) -> Option<&'a GroupState> {
 /// Would every shard keep a copy that serves, and be given a primary, were this zone lost now?
 pub fn survives(state: &State, zone: &str) -> bool {
     state.groups.iter().all(|group| {
-        let switched = group.multi_az && group.automatic_failover == "enabled";
+        let switched = group.automatic_failover == "enabled";
         group.shards.iter().all(|shard| {
             let elsewhere = |n: &&NodeState| n.health == "healthy" && n.zone != zone;
             let primary_stays = shard.nodes.iter().any(|n| n.id == shard.primary && elsewhere(&n));

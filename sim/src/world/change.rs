@@ -52,6 +52,7 @@ impl World {
                     life: Life::Starting,
                     lag: node.lag,
                     created: now,
+                    told_created: None,
                     epoch: 0,
                 };
                 shard.nodes.insert(id, made);

@@ -455,7 +455,7 @@ impl World {
         }
         found.life = Life::Up;
         if renewed {
-            found.created = now;
+            found.told_created = Some(now);
         }
         if shard.test_recovering.as_deref() == Some(node) {
             shard.test_recovering = None;

@@ -121,6 +121,7 @@ impl World {
                 life,
                 lag: node.lag,
                 created: self.now,
+                told_created: None,
                 epoch: 0,
             };
             nodes.insert(id, made);

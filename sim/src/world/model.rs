@@ -152,6 +152,8 @@ pub struct Node {
     pub lag: f64,
     /// Creation time.
     pub created: Timestamp,
+    /// What AWS says of that, once it rebuilt the node: by a switch another time.
+    pub told_created: Option<Timestamp>,
     /// Counts losses, so that a planned recovery from an earlier one does nothing.
     pub epoch: u64,
 }

@@ -173,7 +173,10 @@ pub fn cache_cluster(x: &mut Xml, group: &Group, node: &Node, switches: &Switche
     x.text("PreferredAvailabilityZone", &node.zone);
     x.opt("PreferredOutpostArn", echo.outpost.as_ref());
     if settled {
-        x.text("CacheClusterCreateTime", stamp(node.created));
+        x.text(
+            "CacheClusterCreateTime",
+            stamp(node.told_created.unwrap_or(node.created)),
+        );
     }
     x.text("PreferredMaintenanceWindow", &group.window);
     x.node("PendingModifiedValues", |_| {});
@@ -194,7 +197,10 @@ pub fn cache_cluster(x: &mut Xml, group: &Group, node: &Node, switches: &Switche
         x.list("CacheNodes", "CacheNode", [node], |x, node| {
             x.text("CacheNodeId", "0001");
             x.text("CacheNodeStatus", node_status(node, switches));
-            x.text("CacheNodeCreateTime", stamp(node.created));
+            x.text(
+                "CacheNodeCreateTime",
+                stamp(node.told_created.unwrap_or(node.created)),
+            );
             x.node("Endpoint", |x| endpoint(x, &node_host(group, node), echo.port));
             x.text("ParameterGroupStatus", "in-sync");
             x.text("CustomerAvailabilityZone", &node.zone);
