@@ -143,6 +143,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_oldest_silent_connections_make_room_at_once() {
+        let address = server().await;
+        let mut silent = Vec::new();
+        for _ in 0..4 * MOST {
+            silent.push(connect(address, "GET /small HTTP/1.1\r\n").await);
+        }
+        // Long before the time for a head is over.
+        let made_room = async {
+            for one in &mut silent[..3 * MOST] {
+                closed(one).await;
+            }
+        };
+        let in_time = tokio::time::timeout(HEAD_WITHIN / 2, made_room).await;
+        assert!(in_time.is_ok(), "more than {MOST} are open");
+    }
+
+    #[tokio::test]
     async fn who_does_not_read_the_answer_keeps_nobody_else_from_theirs() {
         let address = server().await;
         let mut slow = Vec::new();
